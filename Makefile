@@ -1,0 +1,64 @@
+# connectd: every task a developer or CI runs. Needs Go, a C compiler and make; tests on real Kafka also use java and mvn.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --short=16 HEAD 2>/dev/null || echo unknown)
+LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# `make test PKG=./worker/... ARGS='-run Herder -v'` narrows a run; `make fuzz FUZZTIME=1m` lengthens one.
+PKG      ?= ./...
+ARGS     ?=
+TIMEOUT  ?= 14m
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/connectd
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/connectd ./cmd/connectd
+
+.PHONY: test
+test: ## all tests with the race detector, those on real Kafka included
+	$(GO) test -race -timeout $(TIMEOUT) $(ARGS) $(PKG)
+
+.PHONY: demo
+demo: build ## two Kafka clusters, two workers and a mirror in one process
+	bin/connectd dev $(ARGS)
+
+.PHONY: bench
+bench: build ## copy the same records with connectd and a Java worker, and compare
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m $(ARGS) ./e2e/bench/...
+
+.PHONY: lint
+lint: ## go vet, staticcheck, errcheck, gofumpt
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) tool errcheck -ignoretests -exclude .errcheck ./...
+	@unformatted=$$($(GO) tool gofumpt -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run 'make fmt':"; echo "$$unformatted"; exit 1; fi
+
+.PHONY: fmt
+fmt: ## format all Go files
+	$(GO) tool gofumpt -w .
+
+.PHONY: docs
+docs: ## regenerate the generated pages in docs/
+	$(GO) generate ./internal/docgen/...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each (10s)
+	@$(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}' $(PKG) | while read -r pkg dir; do \
+	  { grep -ho '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go || true; } | sed 's/^func //' | while read -r target; do \
+	    echo "== $$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null; \
+	  done; \
+	done
+
+.PHONY: clean
+clean: ## remove what the build made
+	rm -rf bin
