@@ -1,0 +1,30 @@
+package storage
+
+import "context"
+
+// Record is one record of an internal topic. A nil Value is a tombstone.
+type Record struct {
+	Key, Value []byte
+	Partition  int32
+	Offset     int64
+	// TimestampMs is milliseconds since the epoch, -1 for none.
+	TimestampMs int64
+}
+
+// KV is a record to be appended. A nil Value is a tombstone; a nil Key is allowed.
+type KV struct{ Key, Value []byte }
+
+// Log is one compacted topic, as the stores need it: appended to, tailed, and read to its end on request. The partition
+// of a record follows from its key by murmur2, as Java's default partitioner chooses it.
+type Log interface {
+	// Start begins to tail from the first record, and returns once everything that was there has been handed to
+	// onRecords. onRecords is called from one goroutine at a time, in order per partition, until Close.
+	Start(ctx context.Context, onRecords func([]Record)) error
+	// Append writes the records in order and returns once the broker acknowledged all of them (acks=all). A
+	// FencedError says that another writer took over.
+	Append(ctx context.Context, recs ...KV) error
+	// ReadToEnd returns once every record that existed when it was called has been handed to onRecords.
+	ReadToEnd(ctx context.Context) error
+	// Close stops tailing; no call of onRecords is under way or follows when it has returned.
+	Close() error
+}
