@@ -1,18 +1,16 @@
 package storage
 
-import "context"
+import (
+	"context"
+
+	"github.com/connectd/connectd/internal/client"
+)
 
 // Record is one record of an internal topic. A nil Value is a tombstone.
-type Record struct {
-	Key, Value []byte
-	Partition  int32
-	Offset     int64
-	// TimestampMs is milliseconds since the epoch, -1 for none.
-	TimestampMs int64
-}
+type Record = client.LogRecord
 
 // KV is a record to be appended. A nil Value is a tombstone; a nil Key is allowed.
-type KV struct{ Key, Value []byte }
+type KV = client.KV
 
 // Log is one compacted topic, as the stores need it: appended to, tailed, and read to its end on request. The partition
 // of a record follows from its key by murmur2, as Java's default partitioner chooses it.
