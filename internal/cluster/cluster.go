@@ -74,8 +74,11 @@ type Connector struct {
 	Inconsistent bool
 	// TaskCountRecord is the newest task-count-record (exactly-once fencing), -1 for none.
 	TaskCountRecord int
-	// ConfigOffset is the config topic offset of the newest record of this connector's own config.
+	// ConfigOffset is the config topic offset of the newest record that changed this connector's own config.
 	ConfigOffset int64
+	// TasksOffset is the offset of the commit record that made Tasks visible, -1 for none. Below ConfigOffset, the
+	// tasks were generated from an older connector config.
+	TasksOffset int64
 }
 
 // SessionKey signs requests between workers (KIP-507).
