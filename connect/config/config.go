@@ -264,21 +264,24 @@ func Invalid(name string, value any, why string) *Error {
 	return &Error{Name: name, Text: text}
 }
 
-// Errors returns the single errors of what Parse returned, in order.
+// Errors returns the single errors of what Parse returned, in order, however it was wrapped.
 func Errors(err error) []*Error {
 	if err == nil {
 		return nil
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+	switch e := err.(type) {
+	case *Error:
+		return []*Error{e}
+	case interface{ Unwrap() []error }:
 		var all []*Error
-		for _, e := range joined.Unwrap() {
-			all = append(all, Errors(e)...)
+		for _, one := range e.Unwrap() {
+			all = append(all, Errors(one)...)
 		}
 		return all
-	}
-	var e *Error
-	if errors.As(err, &e) {
-		return []*Error{e}
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return Errors(inner)
+		}
 	}
 	return []*Error{{Text: err.Error()}}
 }
