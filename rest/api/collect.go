@@ -1,0 +1,165 @@
+package api
+
+import "fmt"
+
+// object reads the members of an object whose opening brace was read; each must consume one value.
+func (s *scanner) object(member func(name string) error) error {
+	for first := true; ; first = false {
+		c, ok := s.skipSpace()
+		if !ok {
+			return s.endOfInput()
+		}
+		if c == '}' && first {
+			return s.close()
+		}
+		if !first {
+			switch c {
+			case '}':
+				return s.close()
+			case ',':
+				s.pos++
+			default:
+				return s.unexpected(s.pos, "was expecting comma to separate Object entries")
+			}
+			if c, ok = s.skipSpace(); !ok {
+				return s.fail(s.pos, "Unexpected end-of-input within/between Object entries")
+			}
+		}
+		if c != '"' {
+			return s.unexpected(s.pos, "was expecting double-quote to start field name")
+		}
+		name, err := s.quoted("in field name")
+		if err != nil {
+			return err
+		}
+		if err := s.colon(); err != nil {
+			return err
+		}
+		if err := member(name); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scanner) colon() error {
+	c, ok := s.skipSpace()
+	if !ok {
+		return s.fail(s.pos, "Unexpected end-of-input within/between Object entries")
+	}
+	if c != ':' {
+		return s.unexpected(s.pos, "was expecting a colon to separate field name and value")
+	}
+	s.pos++
+	return nil
+}
+
+// array reads the elements of an array whose opening bracket was read; each must consume one value.
+func (s *scanner) array(element func(i int) error) error {
+	for i := 0; ; i++ {
+		c, ok := s.skipSpace()
+		switch {
+		case !ok:
+			return s.endOfInput()
+		case c == ']' && i == 0:
+			return s.close()
+		case i == 0:
+		case c == ']':
+			return s.close()
+		case c == ',':
+			s.pos++
+		default:
+			return s.unexpected(s.pos, "was expecting comma to separate Array entries")
+		}
+		if err := element(i); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scanner) close() error {
+	s.pos++
+	s.open = s.open[:len(s.open)-1]
+	return nil
+}
+
+// skip reads over the rest of a value.
+func (s *scanner) skip(t token) error {
+	next := func() error {
+		t, err := s.value()
+		if err != nil {
+			return err
+		}
+		return s.skip(t)
+	}
+	switch t.kind {
+	case '{':
+		return s.object(func(string) error { return next() })
+	case '[':
+		return s.array(func(int) error { return next() })
+	default:
+		return nil
+	}
+}
+
+// at reads a part of the document under one more link of the reference chain.
+func (s *scanner) at(link string, read func() error) error {
+	s.chain = append(s.chain, link)
+	err := read()
+	s.chain = s.chain[:len(s.chain)-1]
+	return err
+}
+
+// text takes a token where Java wants a String: numbers and booleans become their literal text, null is nil.
+func (s *scanner) text(t token) (*string, error) {
+	switch t.kind {
+	case 'n':
+		return nil, nil
+	case '{', '[':
+		return nil, s.cannot(t, "java.lang.String")
+	default:
+		return &t.text, nil
+	}
+}
+
+// cannot is Java's complaint about a collection where it wanted another type.
+func (s *scanner) cannot(t token, want string) error {
+	if t.kind == '[' {
+		return s.fail(t.start, "Cannot deserialize value of type `%s` from Array value (token `JsonToken.START_ARRAY`)", want)
+	}
+	return s.fail(t.start, "Cannot deserialize value of type `%s` from Object value (token `JsonToken.START_OBJECT`)", want)
+}
+
+// cannotConstruct is Java's complaint about a scalar where it wanted an object.
+func (s *scanner) cannotConstruct(t token, class string) error {
+	how := map[kind]string{
+		's': "no String-argument constructor/factory method to deserialize from String value ('" + t.text + "')",
+		'i': "no int/Int-argument constructor/factory method to deserialize from Number value (" + t.text + ")",
+		'd': "no double/Double-argument constructor/factory method to deserialize from Number value (" + t.text + ")",
+		'b': "no boolean/Boolean-argument constructor/factory method to deserialize from boolean value (" + t.text + ")",
+	}[t.kind]
+	return s.fail(t.start, "Cannot construct instance of `%s` (although at least one Creator exists): %s", class, how)
+}
+
+// stringMap takes a token where Java wants a map of strings; null is nil.
+func (s *scanner) stringMap(t token) (Config, error) {
+	switch t.kind {
+	case 'n':
+		return nil, nil
+	case '[':
+		return nil, s.cannot(t, "java.util.LinkedHashMap<java.lang.String,java.lang.String>")
+	case '{':
+	default:
+		return nil, s.cannotConstruct(t, "java.util.LinkedHashMap")
+	}
+	out := Config{}
+	return out, s.object(func(name string) error {
+		t, err := s.value()
+		if err != nil {
+			return err
+		}
+		return s.at(fmt.Sprintf("java.util.LinkedHashMap[%q]", name), func() error {
+			out[name], err = s.text(t)
+			return err
+		})
+	})
+}
