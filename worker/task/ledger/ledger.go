@@ -1,0 +1,186 @@
+// Package ledger keeps account of what a source task has sent: records are submitted in order, acknowledged in any order,
+// and for each source partition the offset of the longest acknowledged prefix may be stored.
+//
+// It is pure: no goroutine, clock, I/O, logger or lock. Whoever shares a Ledger between goroutines guards it.
+package ledger
+
+import (
+	"slices"
+
+	"github.com/connectd/connectd/connect"
+)
+
+// Pair is a source offset to be stored under its source partition.
+type Pair struct {
+	Partition, Offset connect.Entries
+}
+
+// Ledger is the account of one task. The zero value is not ready; use New.
+//
+// Its memory grows with the records in flight, not with those behind a stuck partition: slots live in chunks, and a chunk
+// is given back as soon as nothing in it is needed, whatever is before it.
+type Ledger struct {
+	next  uint64 // sequence number of the next submission, from 1
+	first uint64 // number of the chunk at chunks[0]
+	// chunks is indexed by chunk number minus first; nil for those given back.
+	chunks []*chunk
+	free   []*chunk
+
+	byKey map[string]*partition
+	last  *partition // the partition of the latest submission: runs of one partition are the rule
+	dirty []*partition
+	buf   []byte
+
+	pending, failed int
+}
+
+// maxFree bounds the chunks kept for reuse, about a megabyte.
+const maxFree = 16
+
+// New gives an empty ledger.
+func New() *Ledger {
+	return &Ledger{next: 1, byKey: make(map[string]*partition)}
+}
+
+type partition struct {
+	key string
+	id  connect.Entries
+	// head and tail are the oldest and newest sequence numbers not yet part of the acknowledged prefix, 0 for none.
+	head, tail uint64
+	offset     connect.Entries
+	dirty      bool // offset waits to be taken
+}
+
+// Submit enters a record that is about to be sent, and returns its sequence number: the numbers of a ledger rise by one,
+// from 1. The ledger keeps offset until the record is acknowledged; tag is the caller's own and may be nil.
+func (l *Ledger) Submit(source, offset connect.Entries, tag any) uint64 {
+	p := l.partition(source)
+	seq := l.next
+	l.next++
+	s := l.newSlot(seq)
+	s.part, s.offset, s.tag, s.state = p, offset, tag, submitted
+	if p.head == 0 {
+		p.head = seq
+	} else {
+		l.slot(p.tail).next = seq
+	}
+	p.tail = seq
+	l.pending++
+	return seq
+}
+
+// Tag gives the tag of a record that is still pending, nil otherwise.
+func (l *Ledger) Tag(seq uint64) any {
+	if s := l.slot(seq); s != nil && s.state == submitted {
+		return s.tag
+	}
+	return nil
+}
+
+// Ack marks a record as safely in Kafka. It returns false, and does nothing, for a number that was never submitted or is
+// settled already.
+func (l *Ledger) Ack(seq uint64) bool {
+	s := l.slot(seq)
+	if s == nil || s.state != submitted {
+		return false
+	}
+	s.state, s.tag = acked, nil
+	l.pending--
+	if p := s.part; p.head == seq {
+		l.advance(p)
+	}
+	return true
+}
+
+// Fail marks a record as lost. The offsets of its partition stay before it for good. It returns false as Ack does.
+func (l *Ledger) Fail(seq uint64) bool {
+	s := l.slot(seq)
+	if s == nil || s.state != submitted {
+		return false
+	}
+	s.state, s.tag = lost, nil
+	l.pending--
+	l.failed++
+	return true
+}
+
+func (l *Ledger) advance(p *partition) {
+	for p.head != 0 {
+		s := l.slot(p.head)
+		if s.state != acked {
+			break
+		}
+		p.offset = s.offset
+		seq := p.head
+		p.head = s.next
+		l.release(seq)
+	}
+	if p.head == 0 {
+		p.tail = 0
+	}
+	l.markDirty(p)
+}
+
+func (l *Ledger) markDirty(p *partition) {
+	if !p.dirty {
+		p.dirty = true
+		l.dirty = append(l.dirty, p)
+	}
+}
+
+// Take returns the offsets that became committable since the last Take, one per source partition, in the order in which
+// the partitions got ahead. Records without partition and offset leave nothing to store.
+func (l *Ledger) Take() []Pair {
+	if len(l.dirty) == 0 {
+		return nil
+	}
+	pairs := make([]Pair, 0, len(l.dirty))
+	for _, p := range l.dirty {
+		if p.id != nil || p.offset != nil {
+			pairs = append(pairs, Pair{Partition: p.id, Offset: p.offset})
+		}
+		p.dirty, p.offset = false, nil
+		if p.head == 0 { // idle: a task may go through any number of partitions, so none is kept without need
+			delete(l.byKey, p.key)
+			if l.last == p {
+				l.last = nil
+			}
+		}
+	}
+	clear(l.dirty)
+	l.dirty = l.dirty[:0]
+	return pairs
+}
+
+// Restore gives back what Take returned and could not be stored; a newer offset of the same partition wins.
+func (l *Ledger) Restore(pairs []Pair) {
+	for _, pair := range pairs {
+		p := l.partition(pair.Partition)
+		if !p.dirty {
+			p.offset = pair.Offset
+			l.markDirty(p)
+		}
+	}
+}
+
+// Pending counts the records neither acknowledged nor failed.
+func (l *Ledger) Pending() int { return l.pending }
+
+// Failed counts the records that failed.
+func (l *Ledger) Failed() int { return l.failed }
+
+// partition finds the account of a source partition. Equal entries in equal order are one partition, as they are one
+// key of the offset topic.
+func (l *Ledger) partition(source connect.Entries) *partition {
+	if l.last != nil && equal(l.last.id, source) {
+		return l.last
+	}
+	l.buf = appendKey(l.buf[:0], source)
+	p := l.byKey[string(l.buf)]
+	if p == nil {
+		p = &partition{key: string(l.buf), id: slices.Clone(source)}
+		l.byKey[p.key] = p
+	}
+	l.last = p
+	return p
+}

@@ -1,0 +1,327 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/cluster"
+	"github.com/connectd/connectd/worker/task/ledger"
+	"github.com/hashicorp/go-hclog"
+)
+
+// SourceConfig is all that a source task needs. Fields may be nil or zero where said.
+type SourceConfig struct {
+	ID  cluster.TaskID
+	New func() connect.SourceTask
+	// Props is the task's config, with config provider references resolved.
+	Props  map[string]string
+	Target cluster.TargetState
+
+	Converters Converters
+	Chain      Chain // nil for none
+	Errors     ErrorPolicy
+
+	NewProducer   ProducerFactory
+	ProducerProps map[string]string
+	// Reader is what the task reads its own offsets by, Offsets where they are stored.
+	Reader  connect.OffsetReader
+	Offsets OffsetStore
+
+	// FlushInterval is offset.flush.interval.ms, FlushTimeout offset.flush.timeout.ms: the longest that a stopping task
+	// waits for records in flight, and then for its offsets to be stored. Zero is Java's default (1 min, 5 s).
+	FlushInterval, FlushTimeout time.Duration
+
+	// EnsureTopic is called before the first record of each topic is sent; a Retriable error is tried again, any other
+	// fails the task. Nil leaves topics to the broker.
+	EnsureTopic func(ctx context.Context, topic string) error
+	// TopicUsed is called once for each topic when its first record is in Kafka; nil for no topic tracking. It must not
+	// block for long.
+	TopicUsed func(topic string)
+
+	Logger hclog.Logger // nil for none
+	Report Report
+}
+
+// Source is a source task under way.
+type Source struct {
+	*control
+	cfg SourceConfig
+	log hclog.Logger
+	tol tolerance
+
+	task      connect.SourceTask
+	committer connect.Committer       // nil when the task is none
+	records   connect.RecordCommitter // nil when the task is none
+	stopOnce  sync.Once
+
+	// drain outlives soft by FlushTimeout: sending what was polled must end with it.
+	drain context.Context
+
+	prodMu   sync.Mutex // held while the producer is called, so that Kill can close it from elsewhere
+	producer Producer
+
+	mu      sync.Mutex // guards what deliveries, Kill and the runner share
+	book    *ledger.Ledger
+	started bool
+	failed  error // the first failure that came from beside the loop
+	tracked map[string]bool
+	fresh   map[uint64]string // the record whose delivery will tell that a topic is used
+
+	conv   converting
+	exists map[string]bool // topics ensured
+	topic  string          // the one sent to last: most batches have one
+
+	recordMu sync.Mutex // CommitRecord comes from one goroutine at a time
+	tags     []*sent
+
+	committing sync.WaitGroup
+	finishing  chan struct{} // closed when the loop has ended
+}
+
+// sent is what CommitRecord needs to know of a record in flight.
+type sent struct {
+	rec   connect.SourceRecord
+	topic string // after transformations
+}
+
+// pollBackoff is the first wait after a Retriable failure of Poll, maxPollBackoff the longest.
+const (
+	pollBackoff    = 100 * time.Millisecond
+	maxPollBackoff = 5 * time.Second
+)
+
+// StartSource runs a source task in goroutines of its own, until it fails, is stopped, or ctx ends (which kills it).
+func StartSource(ctx context.Context, cfg SourceConfig) *Source {
+	if cfg.FlushInterval <= 0 {
+		cfg.FlushInterval = time.Minute
+	}
+	if cfg.FlushTimeout <= 0 {
+		cfg.FlushTimeout = 5 * time.Second
+	}
+	s := &Source{
+		control: newControl(ctx, cfg.Target), cfg: cfg, log: cfg.Logger,
+		book: ledger.New(), tracked: map[string]bool{}, fresh: map[uint64]string{}, exists: map[string]bool{},
+		finishing: make(chan struct{}),
+	}
+	if s.log == nil {
+		s.log = hclog.NewNullLogger()
+	}
+	s.tol = tolerance{ErrorPolicy: cfg.Errors, log: s.log}
+	s.conv = newConverting(cfg.Converters, cfg.Chain, &s.tol)
+	go s.run()
+	return s
+}
+
+// run is the whole life of the task.
+func (s *Source) run() {
+	defer close(s.done)
+	reaped := make(chan struct{})
+	unreap := context.AfterFunc(s.hard, func() {
+		defer close(reaped)
+		s.reap()
+	})
+	err := s.live()
+	if err != nil && s.stopping() {
+		s.log.Warn("Task failed after it was told to stop", "error", err)
+		err = nil
+	}
+	if err != nil {
+		s.log.Error("Task failed and will not recover until it is restarted", "error", err)
+		s.report(s.cfg.Report, cluster.Failed, err)
+	}
+	s.finish()
+	if err == nil {
+		s.report(s.cfg.Report, cluster.Unassigned, nil)
+	}
+	if !unreap() {
+		<-reaped
+	}
+	s.killing() // releases the contexts
+}
+
+// live runs the task until it fails (an error) or is stopped (nil).
+func (s *Source) live() error {
+	if s.paused() {
+		s.report(s.cfg.Report, cluster.Paused, nil)
+	}
+	if !s.awaitUnpause() {
+		return nil
+	}
+	if err := s.start(); err != nil {
+		return err
+	}
+	s.report(s.cfg.Report, cluster.Running, nil)
+	s.committing.Go(s.commitLoop)
+	return s.loop()
+}
+
+func (s *Source) start() error {
+	drain, cancel := context.WithCancel(s.hard)
+	s.drain = drain
+	context.AfterFunc(s.soft, func() {
+		t := time.AfterFunc(s.cfg.FlushTimeout, cancel)
+		context.AfterFunc(drain, func() { t.Stop() })
+	})
+	p, err := s.cfg.NewProducer(s.cfg.ProducerProps, s.delivered)
+	if err != nil {
+		return fmt.Errorf("opening the producer: %w", err)
+	}
+	s.prodMu.Lock()
+	s.producer = p
+	s.prodMu.Unlock()
+	err = guard("Start", func() error {
+		s.task = s.cfg.New()
+		s.committer, _ = s.task.(connect.Committer)
+		s.records, _ = s.task.(connect.RecordCommitter)
+		return s.task.Start(s.soft, sourceContext{s}, s.cfg.Props)
+	})
+	if err != nil {
+		return fmt.Errorf("starting the task: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = true
+	return nil
+}
+
+func (s *Source) loop() error {
+	ctx := s.interruptible(cluster.TargetStarted)
+	backoff := pollBackoff
+	for !s.stopping() {
+		if err := s.failure(); err != nil {
+			return err
+		}
+		if s.paused() {
+			s.report(s.cfg.Report, cluster.Paused, nil)
+			if !s.awaitUnpause() {
+				return nil
+			}
+			s.report(s.cfg.Report, cluster.Running, nil)
+		}
+		if ctx.Err() != nil {
+			ctx = s.interruptible(cluster.TargetStarted)
+			continue
+		}
+		recs, err := s.poll(ctx)
+		switch {
+		case err == nil:
+			backoff = pollBackoff
+			if err := s.send(recs); err != nil {
+				return err
+			}
+		case ctx.Err() != nil && isContextEnd(err): // stopped, paused, or failed beside the loop
+		case connect.IsRetriable(err):
+			s.log.Warn("Poll failed and will be tried again", "error", err)
+			sleep(ctx, backoff)
+			backoff = min(2*backoff, maxPollBackoff)
+		default:
+			return fmt.Errorf("polling: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Source) poll(ctx context.Context) (recs []connect.SourceRecord, err error) {
+	err = guard("Poll", func() error {
+		recs, err = s.task.Poll(ctx)
+		return err
+	})
+	return recs, err
+}
+
+// send takes the records of one Poll all the way into the producer. What comes before a record that fails is sent.
+func (s *Source) send(recs []connect.SourceRecord) error {
+	if len(recs) == 0 || s.killed() {
+		return nil
+	}
+	defer s.conv.reset()
+	convErr := guard("a converter or transformation", func() error { return s.conv.convert(s.soft, recs) })
+	if s.records != nil && len(s.conv.dropped) > 0 {
+		s.commitDropped(recs)
+	}
+	out := s.conv.out
+	for i := range out {
+		if out[i].Topic == s.topic {
+			continue
+		}
+		if err := s.ensure(out[i].Topic); err != nil {
+			return errors.Join(convErr, err)
+		}
+		s.topic = out[i].Topic
+	}
+	if len(out) > 0 {
+		s.submit(recs, out)
+		if err := s.produce(out); err != nil {
+			return err
+		}
+	}
+	return convErr
+}
+
+// submit numbers the records in the ledger.
+func (s *Source) submit(recs []connect.SourceRecord, out []ProducerRecord) {
+	var batch []sent
+	if s.records != nil {
+		batch = make([]sent, len(out)) // a copy: the task may reuse its slice
+		for i := range out {
+			batch[i] = sent{rec: recs[s.conv.origin(i)], topic: out[i].Topic}
+		}
+	}
+	last := ""
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range out {
+		rec := &recs[s.conv.origin(i)]
+		var tag any
+		if batch != nil {
+			tag = &batch[i]
+		}
+		out[i].Seq = s.book.Submit(rec.SourcePartition, rec.SourceOffset, tag)
+		if topic := out[i].Topic; s.cfg.TopicUsed != nil && topic != last {
+			last = topic
+			if !s.tracked[topic] {
+				s.tracked[topic] = true
+				s.fresh[out[i].Seq] = topic
+			}
+		}
+	}
+}
+
+// produce hands the records to the producer, unless the task was killed.
+func (s *Source) produce(out []ProducerRecord) error {
+	s.prodMu.Lock()
+	defer s.prodMu.Unlock()
+	if s.killed() || s.producer == nil {
+		return nil
+	}
+	if err := s.producer.Send(s.drain, out); err != nil {
+		return fmt.Errorf("sending records: %w", err)
+	}
+	return nil
+}
+
+// ensure has a topic created before its first record.
+func (s *Source) ensure(topic string) error {
+	if s.exists[topic] {
+		return nil
+	}
+	for wait := pollBackoff; s.cfg.EnsureTopic != nil; wait = min(2*wait, maxPollBackoff) {
+		err := s.cfg.EnsureTopic(s.drain, topic)
+		if err == nil {
+			break
+		}
+		if !connect.IsRetriable(err) {
+			return fmt.Errorf("creating topic %s: %w", topic, err)
+		}
+		s.log.Warn("Creating a topic failed and will be tried again", "topic", topic, "error", err)
+		if !sleep(s.soft, wait) {
+			return s.soft.Err()
+		}
+	}
+	s.exists[topic] = true
+	return nil
+}
