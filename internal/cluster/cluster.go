@@ -79,6 +79,9 @@ type Connector struct {
 	// TasksOffset is the offset of the commit record that made Tasks visible, -1 for none. Below ConfigOffset, the
 	// tasks were generated from an older connector config.
 	TasksOffset int64
+	// FencingPending is set when Tasks were committed after the newest task-count-record: exactly-once tasks may start
+	// only after their predecessors were fenced.
+	FencingPending bool
 }
 
 // SessionKey signs requests between workers (KIP-507).
@@ -91,8 +94,8 @@ type SessionKey struct {
 
 // Snapshot is the config topic up to Offset. It is immutable: whoever holds one may read it without a lock.
 type Snapshot struct {
-	// Offset is that of the last record seen, -1 before the first one (Java's ClusterConfigState.offset). A commit
-	// record with nothing to commit still counts.
+	// Offset is the one after the last record seen, -1 before the first one: Java's ClusterConfigState.offset, which the
+	// members of a group report to each other.
 	Offset int64
 	// Connectors by name; only those with a config record.
 	Connectors map[string]*Connector
