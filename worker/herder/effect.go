@@ -1,0 +1,196 @@
+package herder
+
+import (
+	"time"
+
+	"github.com/connectd/connectd/internal/cluster"
+)
+
+// Effect is what the worker must do. Each has a bounded outcome.
+type Effect interface{ effect() }
+
+type (
+	// Join sends JoinGroup with this metadata, one per protocol on offer in order of preference.
+	Join struct{ Metadata []ProtocolMetadata }
+	// Sync hands the leader's assignments to the coordinator.
+	Sync struct {
+		Generation  int32
+		Assignments map[string][]byte
+	}
+	// Leave leaves the group.
+	Leave struct{ Reason string }
+
+	// ReadConfigToEnd reads the config topic to its end within Timeout.
+	ReadConfigToEnd struct{ Timeout time.Duration }
+
+	// StartWork starts a connector or task. Config is the connector's, TaskConfig the task's (nil for a connector).
+	StartWork struct {
+		Work        Work
+		Incarnation Incarnation
+		Config      map[string]string
+		TaskConfig  map[string]string
+		Target      cluster.TargetState
+	}
+	// StopWork stops one softly, then hard; WorkStopped follows within the graceful time.
+	StopWork struct {
+		Work        Work
+		Incarnation Incarnation
+	}
+	// SetWorkTarget pauses, resumes or stops a running one.
+	SetWorkTarget struct {
+		Work        Work
+		Incarnation Incarnation
+		Target      cluster.TargetState
+	}
+	// GenerateTaskConfigs asks a running connector for its tasks' configs.
+	GenerateTaskConfigs struct {
+		Connector   string
+		Incarnation Incarnation
+		Config      map[string]string
+	}
+	// ForwardTaskConfigs sends generated configs to the leader.
+	ForwardTaskConfigs struct {
+		LeaderURL   string
+		Connector   string
+		Incarnation Incarnation
+		Configs     []map[string]string
+	}
+
+	// Write writes to the config topic and reads it back; ConfigWritten follows. One is under way at a time.
+	Write struct{ Records []ConfigRecord }
+
+	// WriteStatus writes to the status topic. Safe leaves a newer status of another worker or generation alone.
+	WriteStatus struct {
+		Work       Work
+		State      cluster.State
+		Trace      string
+		Generation int32
+		Safe       bool
+	}
+	// CleanStatuses deletes statuses of connectors and tasks that the snapshot does not have.
+	CleanStatuses struct{ Snapshot *cluster.Snapshot }
+
+	// SetTimer has TimerFired follow at At; a later SetTimer of the same Timer replaces it, a zero At cancels it.
+	SetTimer struct {
+		Timer Timer
+		At    time.Time
+	}
+
+	// Reply answers a request. Err is nil, *cluster.Error, *cluster.NotLeader or *cluster.NotAssigned.
+	Reply struct {
+		To     ReplyID
+		Result Result
+		Err    error
+	}
+
+	// Note is a line for the log.
+	Note struct {
+		Level   Level
+		Message string
+		Args    []any // key, value, …
+	}
+
+	// Exit says that all is stopped and the group is left.
+	Exit struct{}
+)
+
+// ProtocolMetadata is one protocol on offer.
+type ProtocolMetadata struct {
+	Name     string
+	Metadata []byte
+}
+
+// Result is what a Reply carries besides an error.
+type Result struct {
+	// Created tells whether PutConnector made a new one.
+	Created bool
+	// Tasks are the connector's tasks as known when it was answered.
+	Tasks []cluster.TaskID
+}
+
+// Level is the level of a Note.
+type Level int
+
+// The levels.
+const (
+	Debug Level = iota
+	Info
+	Warn
+	Error
+)
+
+// Timer names a timer: a kind, and for a retry the connector.
+type Timer struct {
+	Kind      TimerKind
+	Connector string
+}
+
+// TimerKind is what a timer is for.
+type TimerKind int
+
+// The kinds of timer.
+const (
+	// TimerRebalance is the end of the delay that the leader gave with an assignment.
+	TimerRebalance TimerKind = iota + 1
+	// TimerRejoin ends the backoff after the worker left because it could not read the config topic.
+	TimerRejoin
+	// TimerReconfigure retries task config generation.
+	TimerReconfigure
+	// TimerKey is the session key's expiry.
+	TimerKey
+)
+
+// ConfigRecord is one thing to write to the config topic.
+type ConfigRecord interface{ record() }
+
+type (
+	// ConnectorRecord writes a connector config, with a target state unless that is empty.
+	ConnectorRecord struct {
+		Name   string
+		Config map[string]string
+		Target cluster.TargetState
+	}
+	// RemoveRecord deletes a connector.
+	RemoveRecord struct{ Name string }
+	// TasksRecord writes task configs and their commit record.
+	TasksRecord struct {
+		Name    string
+		Configs []map[string]string
+	}
+	// TargetRecord writes a target state.
+	TargetRecord struct {
+		Name   string
+		Target cluster.TargetState
+	}
+	// RestartRecord writes a restart request.
+	RestartRecord struct {
+		Name                     string
+		IncludeTasks, OnlyFailed bool
+	}
+	// SessionKeyRecord has the worker make a new session key and write it.
+	SessionKeyRecord struct{}
+)
+
+func (ConnectorRecord) record()  {}
+func (RemoveRecord) record()     {}
+func (TasksRecord) record()      {}
+func (TargetRecord) record()     {}
+func (RestartRecord) record()    {}
+func (SessionKeyRecord) record() {}
+
+func (Join) effect()                {}
+func (Sync) effect()                {}
+func (Leave) effect()               {}
+func (ReadConfigToEnd) effect()     {}
+func (StartWork) effect()           {}
+func (StopWork) effect()            {}
+func (SetWorkTarget) effect()       {}
+func (GenerateTaskConfigs) effect() {}
+func (ForwardTaskConfigs) effect()  {}
+func (Write) effect()               {}
+func (WriteStatus) effect()         {}
+func (CleanStatuses) effect()       {}
+func (SetTimer) effect()            {}
+func (Reply) effect()               {}
+func (Note) effect()                {}
+func (Exit) effect()                {}

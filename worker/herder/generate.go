@@ -1,0 +1,173 @@
+package herder
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/connectd/connectd/internal/cluster"
+)
+
+// Bounds of the backoff between attempts to generate and publish task configs (Java: 250 ms to 60 s).
+const (
+	generateBackoffMin = 250 * time.Millisecond
+	generateBackoffMax = time.Minute
+)
+
+// generation is the life of one connector's task config generation on the worker that runs the connector.
+type generation struct {
+	// incarnation is that of the connector instance that is asked.
+	incarnation Incarnation
+	// wanted: to be asked for as soon as the group has settled and nothing is under way.
+	wanted bool
+	// busy: asked for, or its result on the way to the config topic.
+	busy     bool
+	attempts int
+	// last is what this instance generated last, once it has.
+	last      []map[string]string
+	generated bool
+	// failed: the connector's status carries the reason of the last failure.
+	failed bool
+}
+
+func (h *Herder) requestGeneration(name string) {
+	w := h.work[Work{Connector: name, Task: Itself}]
+	if w == nil || w.stopping {
+		return
+	}
+	g := h.gen[name]
+	if g == nil || g.incarnation != w.incarnation {
+		g = &generation{incarnation: w.incarnation}
+		h.gen[name] = g
+	}
+	g.wanted = true
+}
+
+// generatePending asks connectors for task configs. It waits for a settled group: the result may have to go to the leader.
+func (h *Herder) generatePending() {
+	if !h.settled() {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.gen)) {
+		g := h.gen[name]
+		w := h.work[Work{Connector: name, Task: Itself}]
+		c := h.snap.Connectors[name]
+		if w == nil || c == nil || w.incarnation != g.incarnation {
+			delete(h.gen, name)
+			continue
+		}
+		if !g.wanted || g.busy || w.stopping {
+			continue
+		}
+		g.wanted = false
+		if w.state != cluster.Running || c.Target != cluster.TargetStarted {
+			continue // asked for again when it runs
+		}
+		g.busy = true
+		h.emit(GenerateTaskConfigs{Connector: name, Incarnation: w.incarnation, Config: c.Config})
+	}
+}
+
+// generated publishes task configs that differ from the present ones. When they could not be generated, the tasks go on
+// with what they have, and the reason stands in the connector's trace until it works.
+func (h *Herder) generated(ev TaskConfigsGenerated) {
+	g := h.gen[ev.Connector]
+	if g == nil || g.incarnation != ev.Incarnation {
+		return
+	}
+	g.busy = false
+	id := Work{Connector: ev.Connector, Task: Itself}
+	w := h.work[id]
+	if w == nil || w.stopping || w.incarnation != ev.Incarnation {
+		return
+	}
+	if ev.Err != nil {
+		g.failed = true
+		if w.state == cluster.Running {
+			h.writeStatus(id, cluster.Running, "Failed to generate task configs; tasks go on with the old ones: "+ev.Err.Error(), false)
+		}
+		if ev.Permanent {
+			h.note(Error, "task configs could not be generated; not tried again before the config changes",
+				"connector", ev.Connector, "error", ev.Err.Error())
+			return
+		}
+		h.retryGeneration(ev.Connector, g, ev.Err)
+		return
+	}
+	g.last, g.generated = ev.Configs, true
+	if g.failed {
+		g.failed = false
+		if w.state == cluster.Running {
+			h.writeStatus(id, cluster.Running, "", false)
+		}
+	}
+	c := h.snap.Connectors[ev.Connector]
+	switch {
+	case c == nil:
+	case c.Target == cluster.TargetStopped:
+	case !taskConfigsChanged(c, ev.Configs):
+		g.attempts = 0
+	case !h.settled():
+		g.wanted = true // who leads is not known now: generate again when it is
+	case h.isLeader():
+		g.busy = true
+		h.requests = append(h.requests, Requested{Op: publishTasks{
+			name: ev.Connector, incarnation: ev.Incarnation, configs: ev.Configs,
+		}})
+	default:
+		g.busy = true
+		h.emit(ForwardTaskConfigs{
+			LeaderURL: h.group.leaderURL, Connector: ev.Connector, Incarnation: ev.Incarnation, Configs: ev.Configs,
+		})
+	}
+}
+
+// tasksCommitted asks again when what became visible is not what the connector's present instance generated: task configs
+// of an earlier instance may have been on their way to the leader when the config changed.
+func (h *Herder) tasksCommitted(name string) {
+	h.tasksGen[name]++
+	g, c := h.gen[name], h.snap.Connectors[name]
+	if g != nil && g.generated && c != nil && !slices.EqualFunc(c.Tasks, g.last, maps.Equal) {
+		g.wanted = true
+	}
+}
+
+// published is the outcome of handing task configs to the leader.
+func (h *Herder) published(name string, inc Incarnation, err error) {
+	g := h.gen[name]
+	if g == nil || g.incarnation != inc {
+		return
+	}
+	g.busy = false
+	if err != nil {
+		h.retryGeneration(name, g, err)
+		return
+	}
+	g.attempts = 0
+}
+
+func (h *Herder) retryGeneration(name string, g *generation, err error) {
+	wait := min(generateBackoffMin<<min(g.attempts, 20), generateBackoffMax)
+	g.attempts++
+	h.note(Error, "task configs could not be generated or published; tasks go on with the old ones",
+		"connector", name, "error", err.Error(), "retry-in", wait)
+	h.emit(SetTimer{Timer: Timer{Kind: TimerReconfigure, Connector: name}, At: h.now.Add(wait)})
+}
+
+// taskConfigsChanged tells whether configs must be written: they differ, they are incomplete in the topic, or the
+// connector's own config changed since they were written, so that tasks must restart to see it (KAFKA-9228).
+func taskConfigsChanged(c *cluster.Connector, configs []map[string]string) bool {
+	if len(c.Tasks) == 0 && len(configs) == 0 && !c.Inconsistent {
+		return false
+	}
+	return c.Inconsistent || c.ConfigOffset > c.TasksOffset || !slices.EqualFunc(c.Tasks, configs, maps.Equal)
+}
+
+// publishTasks is a request of the worker to itself: write generated task configs.
+type publishTasks struct {
+	name        string
+	incarnation Incarnation
+	configs     []map[string]string
+}
+
+func (publishTasks) op() {}

@@ -1,0 +1,172 @@
+package herder
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/connectd/connectd/internal/cluster"
+)
+
+// work is a connector or task that runs here, FAILED ones included, or is being stopped.
+type work struct {
+	incarnation Incarnation
+	// configGen (of a connector) or tasksGen (of a task) that it was started with.
+	gen      uint64
+	target   cluster.TargetState
+	state    cluster.State
+	stopping bool
+	// restart asks for a stop and a start although nothing changed.
+	restart bool
+	// waiting are requests that its start answers.
+	waiting []ReplyID
+}
+
+func (h *Herder) genOf(id Work) uint64 {
+	if id.Task == Itself {
+		return h.configGen[id.Connector]
+	}
+	return h.tasksGen[id.Connector]
+}
+
+// exists tells whether the snapshot has such a connector or task.
+func (h *Herder) exists(id Work) bool {
+	c := h.snap.Connectors[id.Connector]
+	if c == nil || id.Task == Itself {
+		return c != nil
+	}
+	// A stopped connector's tasks end at once, although the group hears of it with the next round.
+	return c.Target != cluster.TargetStopped && h.snap.TaskConfig(id) != nil
+}
+
+// reconcile makes what runs here follow what should: stops at once, starts only when the group has settled on the configs
+// that this worker has read, so that nothing ever starts on stale configs or in two places.
+func (h *Herder) reconcile() {
+	for _, id := range slices.SortedFunc(maps.Keys(h.work), Work.Compare) {
+		w := h.work[id]
+		if w.stopping {
+			continue
+		}
+		if !h.assigned[id] || !h.exists(id) || w.restart || w.gen != h.genOf(id) {
+			w.stopping = true
+			h.emit(StopWork{Work: id, Incarnation: w.incarnation})
+			continue
+		}
+		if t := h.snap.Connectors[id.Connector].Target; t != w.target {
+			w.target = t
+			h.emit(SetWorkTarget{Work: id, Incarnation: w.incarnation, Target: t})
+		}
+	}
+	if !h.settled() || h.closing {
+		return
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(h.assigned), Work.Compare) {
+		if h.work[id] == nil && h.exists(id) {
+			h.start(id, nil)
+		}
+	}
+}
+
+func (h *Herder) start(id Work, waiting []ReplyID) {
+	h.lastI++
+	c := h.snap.Connectors[id.Connector]
+	h.work[id] = &work{incarnation: h.lastI, gen: h.genOf(id), target: c.Target, waiting: waiting}
+	h.emit(StartWork{
+		Work: id, Incarnation: h.lastI, Config: c.Config, TaskConfig: h.snap.TaskConfig(id), Target: c.Target,
+	})
+}
+
+// stoppingUnwanted tells whether work that is not ours any more has not ended yet. Until then this worker does not rejoin,
+// so that nobody else starts it.
+func (h *Herder) stoppingUnwanted() bool {
+	for id, w := range h.work {
+		if w.stopping && (!h.assigned[id] || !h.exists(id)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Herder) reported(ev Reported) {
+	w := h.work[ev.Work]
+	if w == nil || w.incarnation != ev.Incarnation || w.stopping {
+		return
+	}
+	w.state = ev.State
+	h.writeStatus(ev.Work, ev.State, ev.Trace, false)
+	h.answerStart(ev.Work, w, ev.State, ev.Trace)
+	if ev.Work.Task == Itself && ev.State == cluster.Running {
+		h.requestGeneration(ev.Work.Connector)
+	}
+}
+
+func (h *Herder) answerStart(id Work, w *work, state cluster.State, trace string) {
+	var err error
+	if state == cluster.Failed {
+		what := "Failed to start connector: " + id.Connector
+		if id.Task != Itself {
+			what = "Failed to start task: " + id.String()
+		}
+		err = cluster.Errorf(cluster.CodeInternal, "%s", what)
+	}
+	for _, r := range w.waiting {
+		h.reply(r, Result{}, err)
+	}
+	w.waiting = nil
+}
+
+func (h *Herder) workStopped(ev WorkStopped) {
+	w := h.work[ev.Work]
+	if w == nil || w.incarnation != ev.Incarnation {
+		return
+	}
+	delete(h.work, ev.Work)
+	if ev.Abandoned {
+		h.note(Error, "did not stop within its graceful time and was abandoned", "work", workName(ev.Work))
+	}
+	if w.restart && h.assigned[ev.Work] && h.exists(ev.Work) && h.settled() && !h.closing {
+		h.writeStatus(ev.Work, cluster.Restarting, "", false)
+		h.start(ev.Work, w.waiting)
+		return
+	}
+	for _, r := range w.waiting {
+		h.reply(r, Result{}, cluster.ErrRebalancing)
+	}
+	h.writeStatus(ev.Work, cluster.Unassigned, "", true)
+}
+
+func (h *Herder) writeStatus(id Work, s cluster.State, trace string, safe bool) {
+	h.emit(WriteStatus{Work: id, State: s, Trace: trace, Generation: h.group.generation, Safe: safe})
+}
+
+// restart follows a restart plan for what runs here.
+func (h *Herder) restart(p RestartPlan) {
+	mark := func(id Work) {
+		if w := h.work[id]; w != nil && !w.stopping && h.assigned[id] {
+			w.restart = true
+		}
+	}
+	if p.Self {
+		mark(Work{Connector: p.Connector, Task: Itself})
+	}
+	for _, t := range p.Tasks {
+		mark(Work{Connector: p.Connector, Task: t})
+	}
+}
+
+// targetChanged has a connector that is started again generate its task configs: what changed while it was paused takes
+// effect then.
+func (h *Herder) targetChanged(name string) {
+	c := h.snap.Connectors[name]
+	if c == nil || c.Target != cluster.TargetStarted {
+		return
+	}
+	// The runner reports RUNNING once it is, and that starts the generation.
+	h.note(Info, "connector resumes", "connector", name)
+}
+
+func workName(id Work) string {
+	if id.Task == Itself {
+		return "connector " + id.Connector
+	}
+	return "task " + id.String()
+}
