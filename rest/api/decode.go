@@ -189,3 +189,16 @@ func nullPointer(method, variable string) error {
 		Message: fmt.Sprintf("Cannot invoke %q because %q is null", method, variable),
 	}
 }
+
+// DecodePatch reads the body of PATCH /connectors/{connector}/config: null removes a key. Errors are *Error with status 500.
+func DecodePatch(body []byte) (Config, error) {
+	var out Config
+	err := document(body, true, func(s *scanner, t token) (err error) {
+		out, err = s.stringMap(t)
+		return err
+	})
+	if errors.Is(err, errNoValue) {
+		return nil, nullPointer("java.util.Map.forEach(java.util.function.BiConsumer)", "patch")
+	}
+	return out, err
+}
