@@ -1,0 +1,116 @@
+package clientconf
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	mergeWorker = map[string]string{
+		"bootstrap.servers": "b:1", "group.id": "cluster", "security.protocol": "SSL", "request.timeout.ms": "11000", "session.timeout.ms": "9000",
+		"offset.storage.topic": "o", "config.providers": "file", "retries": "4", "linger.ms": "1", "librdkafka.debug": "broker",
+		"producer.linger.ms": "50", "producer.acks": "1", "producer.librdkafka.sticky.partitioning.linger.ms": "3", "producer.": "x",
+		"consumer.max.poll.records": "9", "consumer.auto.offset.reset": "latest", "admin.request.timeout.ms": "12000", "admin.client.id": "adm",
+	}
+	mergeConnector = map[string]string{
+		"connector.class": "X", "producer.override.acks": "all", "producer.override.linger.ms": "70", "consumer.override.group.id": "mine",
+		"admin.override.retries": "8",
+	}
+)
+
+func TestConnectPrecedence(t *testing.T) {
+	const forever = "2147483647"
+	tests := map[string]struct{ got, want map[string]string }{
+		"source task": {
+			TaskProducerProps(mergeWorker, mergeConnector, "connector-producer-c-0"),
+			map[string]string{
+				"bootstrap.servers": "b:1", "client.id": "connector-producer-c-0", "acks": "all", "linger.ms": "70",
+				"max.in.flight.requests.per.connection": "1", "enable.idempotence": "false", "delivery.timeout.ms": forever,
+				"max.block.ms": "9223372036854775807", "librdkafka.sticky.partitioning.linger.ms": "3",
+			},
+		},
+		"source task, exactly once": {
+			TransactionalProducerProps(mergeWorker, mergeConnector, "p", "cluster-c-0"),
+			map[string]string{
+				"bootstrap.servers": "b:1", "client.id": "p", "acks": "all", "linger.ms": "70",
+				"max.in.flight.requests.per.connection": "1", "enable.idempotence": "true", "delivery.timeout.ms": forever,
+				"max.block.ms": "9223372036854775807", "librdkafka.sticky.partitioning.linger.ms": "3", "transactional.id": "cluster-c-0",
+			},
+		},
+		"sink task": {
+			TaskConsumerProps(mergeWorker, nil, "c", "connector-consumer-c-0"),
+			map[string]string{
+				"bootstrap.servers": "b:1", "client.id": "connector-consumer-c-0", "group.id": "connect-c", "enable.auto.commit": "false",
+				"auto.offset.reset": "latest", "max.poll.records": "9",
+			},
+		},
+		"source offsets": {
+			SourceOffsetsConsumerProps(mergeWorker, mergeConnector, "c", "x", false),
+			map[string]string{
+				"bootstrap.servers": "b:1", "client.id": "x", "group.id": "mine", "enable.auto.commit": "false",
+				"auto.offset.reset": "latest", "max.poll.records": "9", "isolation.level": "read_committed",
+			},
+		},
+		"admin": {
+			TaskAdminProps(mergeWorker, mergeConnector, "default"),
+			map[string]string{
+				"bootstrap.servers": "b:1", "client.id": "adm", "security.protocol": "SSL", "request.timeout.ms": "12000", "retries": "8",
+				"librdkafka.debug": "broker",
+			},
+		},
+		"status store producer": {
+			StoreProducerProps(StatusStore, mergeWorker, "cluster-statuses"),
+			map[string]string{
+				"bootstrap.servers": "b:1", "client.id": "cluster-statuses", "security.protocol": "SSL", "request.timeout.ms": "11000",
+				"retries": "0", "linger.ms": "1", "acks": "all", "max.in.flight.requests.per.connection": "1", "enable.idempotence": "false",
+				"librdkafka.debug": "broker",
+			},
+		},
+		"config store consumer, exactly once": {
+			StoreConsumerProps(ConfigStore, mergeWorker, "cluster-configs", true),
+			map[string]string{
+				"bootstrap.servers": "b:1", "client.id": "cluster-configs", "group.id": "cluster", "security.protocol": "SSL",
+				"request.timeout.ms": "11000", "session.timeout.ms": "9000", "auto.offset.reset": "earliest", "enable.auto.commit": "false",
+				"isolation.level": "read_committed", "librdkafka.debug": "broker",
+			},
+		},
+		"group member": {
+			GroupProps(mergeWorker, "connect-1"),
+			map[string]string{
+				"bootstrap.servers": "b:1", "client.id": "connect-1", "security.protocol": "SSL", "request.timeout.ms": "11000",
+				"connections.max.idle.ms": "540000", "retries": "4", "librdkafka.debug": "broker",
+			},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, tt.got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMergedPropertiesTranslate(t *testing.T) {
+	worker := map[string]string{"bootstrap.servers": "b:1", "group.id": "cluster", "key.converter": "x", "rest.port": "1"}
+	for _, c := range []struct {
+		role  Role
+		props map[string]string
+	}{
+		{Producer, TaskProducerProps(worker, nil, "a")},
+		{Producer, TransactionalProducerProps(worker, nil, "a", "t")},
+		{Producer, StoreProducerProps(ConfigStore, worker, "a")},
+		{Producer, StoreProducerProps(StatusStore, worker, "a")},
+		{Producer, TransactionalStoreProducerProps(worker, "a", "t")},
+		{Consumer, TaskConsumerProps(worker, nil, "c", "a")},
+		{Consumer, StoreConsumerProps(OffsetStore, worker, "a", false)},
+		{Admin, StoreAdminProps(worker, "a")},
+		{Admin, TaskAdminProps(worker, nil, "a")},
+		{Admin, GroupProps(worker, "a")},
+	} {
+		if s := mustTranslate(t, c.role, c.props); len(s.Warnings) > 0 {
+			t.Errorf("%v", s.Warnings)
+		}
+	}
+}
