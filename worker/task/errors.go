@@ -150,3 +150,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
+
+// timeOf turns milliseconds since the epoch into a time, negative ones into none.
+func timeOf(ms int64) time.Time {
+	if ms < 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}

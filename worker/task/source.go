@@ -126,7 +126,9 @@ func (s *Source) run() {
 	})
 	err := s.live()
 	if err != nil && s.stopping() {
-		s.log.Warn("Task failed after it was told to stop", "error", err)
+		if !s.killed() {
+			s.log.Warn("Task failed after it was told to stop", "error", err)
+		}
 		err = nil
 	}
 	if err != nil {
