@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/internal/cluster"
+	"github.com/connectd/connectd/worker/proto"
 )
 
 // Effect is what the worker must do. Each has a bounded outcome.
@@ -11,7 +12,12 @@ type Effect interface{ effect() }
 
 type (
 	// Join sends JoinGroup with this metadata, one per protocol on offer in order of preference.
-	Join struct{ Metadata []ProtocolMetadata }
+	// Completed is the generation of the last assignment that the metadata knows of, -1 for none.
+	Join struct {
+		Completed int32
+		Offers    []proto.Offer
+		Reason    string
+	}
 	// Sync hands the leader's assignments to the coordinator.
 	Sync struct {
 		Generation  int32
@@ -93,12 +99,6 @@ type (
 	// Exit says that all is stopped and the group is left.
 	Exit struct{}
 )
-
-// ProtocolMetadata is one protocol on offer.
-type ProtocolMetadata struct {
-	Name     string
-	Metadata []byte
-}
 
 // Result is what a Reply carries besides an error.
 type Result struct {

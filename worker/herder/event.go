@@ -56,11 +56,12 @@ type (
 		Assignment []byte
 	}
 
-	// RebalanceNeeded says that the coordinator wants all members to rejoin.
-	RebalanceNeeded struct{}
-
-	// RoundAborted says that a round that this worker had joined was overtaken by another before it completed.
-	RoundAborted struct{ Reason string }
+	// RebalanceNeeded says that the coordinator wants all members to rejoin, or that the round under way was overtaken
+	// by another. Generation is the one that ended.
+	RebalanceNeeded struct {
+		Generation int32
+		Reason     string
+	}
 
 	// Lost says that this worker is no member of the group any more: what it runs may already run elsewhere.
 	Lost struct{ Reason string }
@@ -94,6 +95,8 @@ type (
 		Err         error
 		// Permanent says that asking again is of no use before the config changes.
 		Permanent bool
+		// NotRunning says that the connector was paused, stopped or failed when it was asked: no outcome at all.
+		NotRunning bool
 	}
 
 	// TaskConfigsForwarded is the outcome of ForwardTaskConfigs.
@@ -128,7 +131,6 @@ func (ConfigChanged) event()        {}
 func (Joined) event()               {}
 func (Assigned) event()             {}
 func (RebalanceNeeded) event()      {}
-func (RoundAborted) event()         {}
 func (Lost) event()                 {}
 func (Reported) event()             {}
 func (WorkStopped) event()          {}

@@ -81,6 +81,9 @@ func (h *Herder) generated(ev TaskConfigsGenerated) {
 	if w == nil || w.stopping || w.incarnation != ev.Incarnation {
 		return
 	}
+	if ev.NotRunning {
+		return
+	}
 	if ev.Err != nil {
 		g.failed = true
 		if w.state == cluster.Running {

@@ -13,6 +13,7 @@ import (
 type group struct {
 	// rejoin: a JoinGroup must be sent; joining: one is under way.
 	rejoin, joining bool
+	reason          string // of the rejoin, for the broker's log
 	// reading: the config topic is being read to its end, and nothing may be decided before.
 	reading bool
 	// rejoinAfterRead: rejoin once that is done.
@@ -52,6 +53,7 @@ func (h *Herder) isLeader() bool {
 func (h *Herder) requestRejoin(reason string) {
 	if !h.group.rejoin {
 		h.note(Debug, "rejoining the group", "reason", reason)
+		h.group.reason = reason
 	}
 	h.group.rejoin = true
 }
@@ -78,11 +80,20 @@ func (h *Herder) maybeJoin() {
 		return
 	}
 	g.rejoin, g.joining = false, true
-	join := Join{}
-	for _, o := range offers {
-		join.Metadata = append(join.Metadata, ProtocolMetadata{Name: o.Name, Metadata: o.Metadata})
+	completed := int32(-1)
+	if g.member {
+		completed = g.generation
 	}
-	h.emit(join)
+	h.emit(Join{Completed: completed, Offers: offers, Reason: g.reason})
+}
+
+// rebalanceNeeded rejoins, unless the JoinGroup that answers this very call is already on its way.
+func (h *Herder) rebalanceNeeded(ev RebalanceNeeded) {
+	if h.group.joining && h.group.member && ev.Generation == h.group.generation {
+		return
+	}
+	h.group.joining = false
+	h.requestRejoin(ev.Reason)
 }
 
 // currentAssignment is what this worker still has, for the leader to build on; nil before the first assignment.
@@ -212,7 +223,7 @@ func (h *Herder) lost(reason string) {
 	g := &h.group
 	h.note(Warn, "not a member of the group any more; stopping all work and rejoining", "reason", reason)
 	clear(h.assigned)
-	g.member, g.resolved, g.joining, g.rejoin = false, false, false, true
+	g.member, g.resolved, g.joining, g.rejoin, g.reason = false, false, false, true, reason
 	g.urls, g.owners = nil, nil
 	h.emit(SetTimer{Timer: Timer{Kind: TimerRebalance}, At: time.Time{}})
 }

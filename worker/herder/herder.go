@@ -87,10 +87,7 @@ func (h *Herder) handle(ev Event) {
 	case Assigned:
 		h.roundCompleted(ev)
 	case RebalanceNeeded:
-		h.requestRejoin("the coordinator started a rebalance")
-	case RoundAborted:
-		h.group.joining = false
-		h.requestRejoin(ev.Reason)
+		h.rebalanceNeeded(ev)
 	case Lost:
 		h.lost(ev.Reason)
 	case Reported:

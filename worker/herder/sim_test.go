@@ -38,8 +38,6 @@ type simWorker struct {
 	ops     map[ReplyID]Op
 	started map[Work]Incarnation
 	exited  bool
-	// awaiting: it has joined a round and waits for its assignment.
-	awaiting bool
 }
 
 type simCoordinator struct {
@@ -311,7 +309,7 @@ func (w *simWorker) expire() {
 	}
 	w.due = append([]Event{Lost{Reason: "session expired"}}, slices.DeleteFunc(w.due, func(e Event) bool {
 		switch e.(type) {
-		case Joined, Assigned, RebalanceNeeded, RoundAborted:
+		case Joined, Assigned, RebalanceNeeded:
 			return true
 		}
 		return false
@@ -325,7 +323,7 @@ func (c *simCoordinator) join(w *simWorker, j Join) {
 		c.members[w.member] = w
 	}
 	c.startRebalance(w)
-	c.joined[w.member] = j.Metadata[0].Metadata
+	c.joined[w.member] = j.Offers[0].Metadata
 	c.maybeComplete()
 }
 
@@ -337,14 +335,9 @@ func (c *simCoordinator) startRebalance(by *simWorker) {
 	clear(c.joined)
 	for _, id := range slices.Sorted(maps.Keys(c.members)) {
 		m := c.members[id]
-		switch {
-		case m == by:
-		case m.awaiting:
-			m.due = append(m.due, RoundAborted{})
-		default:
-			m.due = append(m.due, RebalanceNeeded{})
+		if m != by {
+			m.due = append(m.due, RebalanceNeeded{Generation: c.generation})
 		}
-		m.awaiting = false
 	}
 }
 
@@ -356,9 +349,6 @@ func (c *simCoordinator) maybeComplete() {
 	c.rebalance = false
 	if c.members[c.leader] == nil {
 		c.leader = slices.Sorted(maps.Keys(c.members))[0]
-	}
-	for _, m := range c.members {
-		m.awaiting = true
 	}
 	l := c.members[c.leader]
 	l.due = append(l.due, Joined{
@@ -373,7 +363,6 @@ func (c *simCoordinator) sync(e Sync) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.members)) {
 		m := c.members[id]
-		m.awaiting = false
 		m.due = append(m.due, Assigned{
 			Generation: c.generation, MemberID: id, Protocol: m.h.cfg.Protocol, Assignment: e.Assignments[id],
 		})
@@ -389,7 +378,7 @@ func (c *simCoordinator) leave(w *simWorker) {
 	if w.member == c.leader {
 		c.leader = ""
 	}
-	w.member, w.awaiting = "", false
+	w.member = ""
 	c.startRebalance(w)
 	c.maybeComplete()
 }
