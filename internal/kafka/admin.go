@@ -1,0 +1,362 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/client"
+)
+
+// adminTimeout bounds a request whose context has no deadline: Java's default.api.timeout.ms.
+const adminTimeout = time.Minute
+
+// Admin makes administrative calls to one cluster. It is safe for concurrent use.
+type Admin struct {
+	c       *ck.AdminClient
+	servers string
+	logs    chan ck.LogEvent
+	done    chan struct{}
+}
+
+// NewAdmin opens an administrative client with librdkafka settings. It does not wait for a broker.
+func NewAdmin(settings map[string]string, log hclog.Logger) (*Admin, error) {
+	tuneAllocator()
+	if log == nil {
+		log = hclog.NewNullLogger()
+	}
+	a := &Admin{servers: settings["bootstrap.servers"], logs: make(chan ck.LogEvent, 64), done: make(chan struct{})}
+	cm := ck.ConfigMap{"go.logs.channel.enable": true, "go.logs.channel": a.logs}
+	for _, m := range []map[string]string{defaults, settings} {
+		for k, v := range m {
+			if k != "log.queue" {
+				cm[k] = v
+			}
+		}
+	}
+	c, err := ck.NewAdminClient(&cm)
+	if err != nil {
+		return nil, fmt.Errorf("Kafka client settings are refused: %w", err)
+	}
+	a.c = c
+	go func() {
+		defer close(a.done)
+		h := handle{log: log}
+		for e := range a.logs {
+			h.logLine(e.Level, e.Tag, e.Message)
+		}
+	}()
+	return a, nil
+}
+
+// Close releases the client; no other call may be under way.
+func (a *Admin) Close() {
+	a.c.Close()
+	close(a.logs)
+	<-a.done
+}
+
+// bounded gives ctx a deadline if it has none, and what is left until then.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc, time.Duration) {
+	cancel := func() {}
+	if _, ok := ctx.Deadline(); !ok {
+		ctx, cancel = context.WithTimeout(ctx, adminTimeout)
+	}
+	d, _ := ctx.Deadline()
+	return ctx, cancel, max(time.Millisecond, time.Until(d))
+}
+
+// fail words an error of a call.
+func (a *Admin) fail(what string, err error) error {
+	var ke ck.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return unreachable(a.servers, what, err)
+	case errors.As(err, &ke):
+		return a.code(what, ke)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func (a *Admin) code(what string, ke ck.Error) error {
+	e := &Error{Code: int(ke.Code()), Text: ke.Error(), Fatal: ke.IsFatal()}
+	switch {
+	case e.Code == 0:
+		return nil
+	case e.Code == codeTransport || e.Code == codeTimedOut || e.Code == codeAllBrokersDown || e.Code == -193 /* resolve */ :
+		return unreachable(a.servers, what, e)
+	case e.Code == codeAuthentication:
+		return fmt.Errorf("%s: the Kafka brokers at %s refuse the credentials: check sasl.mechanism and sasl.jaas.config or the certificates (%w)", what, a.servers, e)
+	case IsAuthorization(e):
+		return fmt.Errorf("%s: not permitted by the cluster's ACLs for this principal (%w)", what, e)
+	}
+	return fmt.Errorf("%s: %w", what, e)
+}
+
+// Cluster describes a Kafka cluster.
+type Cluster struct {
+	ID string
+	// Brokers is the number of brokers that run.
+	Brokers int
+}
+
+// Cluster asks for the cluster's id and size. Its error tells what to check when no broker answers.
+func (a *Admin) Cluster(ctx context.Context) (Cluster, error) {
+	ctx, cancel, left := bounded(ctx)
+	defer cancel()
+	res, err := a.c.DescribeCluster(ctx, ck.SetAdminRequestTimeout(left))
+	if err != nil {
+		return Cluster{}, a.fail("connecting to the Kafka cluster", err)
+	}
+	c := Cluster{Brokers: len(res.Nodes)}
+	if res.ClusterID != nil {
+		c.ID = *res.ClusterID
+	}
+	return c, nil
+}
+
+// Topic is a topic's shape.
+type Topic struct {
+	Name        string
+	Partitions  int32
+	Replication int16
+	Internal    bool
+}
+
+// Topics lists the cluster's topics that may be seen.
+func (a *Admin) Topics(ctx context.Context) (map[string]Topic, error) {
+	_, cancel, left := bounded(ctx)
+	defer cancel()
+	var md *ck.Metadata
+	err := a.inContext(ctx, func() (err error) {
+		md, err = a.c.GetMetadata(nil, true, int(left.Milliseconds()))
+		return err
+	})
+	if err != nil {
+		return nil, a.fail("listing topics", err)
+	}
+	out := make(map[string]Topic, len(md.Topics))
+	for name, t := range md.Topics {
+		if t.Error.Code() != ck.ErrNoError || len(t.Partitions) == 0 {
+			continue
+		}
+		out[name] = Topic{
+			Name: name, Partitions: int32(len(t.Partitions)), Replication: int16(len(t.Partitions[0].Replicas)),
+			Internal: strings.HasPrefix(name, "__"),
+		}
+	}
+	return out, nil
+}
+
+// inContext runs a call that knows no context; when ctx ends first, the call is left to end by its own timeout.
+func (a *Admin) inContext(ctx context.Context, call func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ErrTopicExists is what creating a topic that is there already answers.
+var ErrTopicExists = &Error{Code: codeTopicExists, Text: "the topic exists already"}
+
+// CreateTopics creates topics and returns an error for each that was not created, by name.
+func (a *Admin) CreateTopics(ctx context.Context, specs ...client.TopicSpec) (map[string]error, error) {
+	ctx, cancel, left := bounded(ctx)
+	defer cancel()
+	req := make([]ck.TopicSpecification, len(specs))
+	for i, s := range specs {
+		req[i] = ck.TopicSpecification{
+			Topic: s.Name, NumPartitions: int(s.Partitions), ReplicationFactor: int(s.Replication), Config: s.Config,
+		}
+	}
+	res, err := a.c.CreateTopics(ctx, req, ck.SetAdminOperationTimeout(left), ck.SetAdminRequestTimeout(left))
+	return a.topicResults("creating topics", "creating topic", res, err)
+}
+
+func (a *Admin) topicResults(all, one string, res []ck.TopicResult, err error) (map[string]error, error) {
+	if err != nil {
+		return nil, a.fail(all, err)
+	}
+	failed := map[string]error{}
+	for _, r := range res {
+		if err := a.code(one+" "+r.Topic, r.Error); err != nil {
+			failed[r.Topic] = err
+		}
+	}
+	return failed, nil
+}
+
+// CreatePartitions grows topics to a number of partitions.
+func (a *Admin) CreatePartitions(ctx context.Context, counts map[string]int32) (map[string]error, error) {
+	ctx, cancel, left := bounded(ctx)
+	defer cancel()
+	var req []ck.PartitionsSpecification
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		req = append(req, ck.PartitionsSpecification{Topic: name, IncreaseTo: int(counts[name])})
+	}
+	res, err := a.c.CreatePartitions(ctx, req, ck.SetAdminOperationTimeout(left), ck.SetAdminRequestTimeout(left))
+	return a.topicResults("adding partitions", "adding partitions to topic", res, err)
+}
+
+// EnsureTopic creates an internal topic unless it is there, as a Java worker does: spec.Config over
+// cleanup.policy=compact, and -1 for the broker's defaults. An existing topic must have cleanup.policy=compact; purpose
+// and property name the topic in errors, e.g. "offset", "offset.storage.topic".
+func (a *Admin) EnsureTopic(ctx context.Context, spec client.TopicSpec, purpose, property string) error {
+	ctx, cancel, _ := bounded(ctx)
+	defer cancel()
+	topics, err := a.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	if _, has := topics[spec.Name]; has {
+		return a.checkCompacted(ctx, spec.Name, purpose, property)
+	}
+	config := map[string]string{"cleanup.policy": "compact"}
+	maps.Copy(config, spec.Config)
+	spec.Config = config
+	failed, err := a.CreateTopics(ctx, spec)
+	if err != nil {
+		return err
+	}
+	switch err := failed[spec.Name]; {
+	case errors.Is(err, ErrTopicExists): // by another worker, just now
+		return a.checkCompacted(ctx, spec.Name, purpose, property)
+	case err != nil:
+		return fmt.Errorf("the %s topic (%s=%s) can't be made: %w", purpose, property, spec.Name, err)
+	}
+	return nil
+}
+
+func (a *Admin) checkCompacted(ctx context.Context, topic, purpose, property string) error {
+	configs, err := a.TopicConfigs(ctx, topic)
+	if err != nil {
+		// Java workers go on when they may not look.
+		if IsAuthorization(err) {
+			return nil
+		}
+		return err
+	}
+	policy := configs[topic]["cleanup.policy"].Value
+	if policy != "compact" {
+		return fmt.Errorf("topic %s, given by %s, must have cleanup.policy=compact to keep %s data, but has cleanup.policy=%s: "+
+			"set the topic's cleanup.policy to compact, or name another topic", topic, property, purpose, policy)
+	}
+	return nil
+}
+
+// ConfigEntry is one setting of a topic.
+type ConfigEntry struct {
+	Value string
+	// Default says that the value is not set on the topic itself.
+	Default   bool
+	ReadOnly  bool
+	Sensitive bool
+}
+
+// TopicConfigs asks for all settings of topics. It fails when one of them may not be read.
+func (a *Admin) TopicConfigs(ctx context.Context, topics ...string) (map[string]map[string]ConfigEntry, error) {
+	ctx, cancel, left := bounded(ctx)
+	defer cancel()
+	req := make([]ck.ConfigResource, len(topics))
+	for i, t := range topics {
+		req[i] = ck.ConfigResource{Type: ck.ResourceTopic, Name: t}
+	}
+	res, err := a.c.DescribeConfigs(ctx, req, ck.SetAdminRequestTimeout(left))
+	if err != nil {
+		return nil, a.fail("reading topic settings", err)
+	}
+	out := make(map[string]map[string]ConfigEntry, len(res))
+	for _, r := range res {
+		if err := a.code("reading the settings of topic "+r.Name, r.Error); err != nil {
+			return nil, err
+		}
+		m := make(map[string]ConfigEntry, len(r.Config))
+		for name, e := range r.Config {
+			m[name] = ConfigEntry{Value: e.Value, ReadOnly: e.IsReadOnly, Sensitive: e.IsSensitive, Default: e.Source != ck.ConfigSourceDynamicTopic}
+		}
+		out[r.Name] = m
+	}
+	return out, nil
+}
+
+// ConfigChange is what to do to one topic's settings.
+type ConfigChange struct {
+	Topic string
+	// Set gives new values, Delete names settings that fall back to their default.
+	Set    map[string]string
+	Delete []string
+}
+
+// AlterTopicConfigs changes settings one by one, leaving others alone (IncrementalAlterConfigs).
+func (a *Admin) AlterTopicConfigs(ctx context.Context, changes ...ConfigChange) (map[string]error, error) {
+	ctx, cancel, left := bounded(ctx)
+	defer cancel()
+	req := make([]ck.ConfigResource, len(changes))
+	for i, c := range changes {
+		var es []ck.ConfigEntry
+		for _, k := range slices.Sorted(maps.Keys(c.Set)) {
+			es = append(es, ck.ConfigEntry{Name: k, Value: c.Set[k], IncrementalOperation: ck.AlterConfigOpTypeSet})
+		}
+		for _, k := range c.Delete {
+			es = append(es, ck.ConfigEntry{Name: k, IncrementalOperation: ck.AlterConfigOpTypeDelete})
+		}
+		req[i] = ck.ConfigResource{Type: ck.ResourceTopic, Name: c.Topic, Config: es}
+	}
+	res, err := a.c.IncrementalAlterConfigs(ctx, req, ck.SetAdminRequestTimeout(left))
+	if err != nil {
+		return nil, a.fail("changing topic settings", err)
+	}
+	failed := map[string]error{}
+	for _, r := range res {
+		if err := a.code("changing the settings of topic "+r.Name, r.Error); err != nil {
+			failed[r.Name] = err
+		}
+	}
+	return failed, nil
+}
+
+// ListOffsets asks for the offsets that specs (Earliest, Latest, or milliseconds since the epoch) stand for. Partitions
+// that could not be asked are missing from the answer, and the first of their errors is returned with it.
+func (a *Admin) ListOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error) {
+	ctx, cancel, left := bounded(ctx)
+	defer cancel()
+	req := map[ck.TopicPartition]ck.OffsetSpec{}
+	for tp, spec := range specs {
+		topic := tp.Topic
+		req[ck.TopicPartition{Topic: &topic, Partition: tp.Partition}] = ck.OffsetSpec(spec)
+	}
+	level := ck.IsolationLevelReadUncommitted
+	if committed {
+		level = ck.IsolationLevelReadCommitted
+	}
+	res, err := a.c.ListOffsets(ctx, req, ck.SetAdminRequestTimeout(left), ck.SetAdminIsolationLevel(level))
+	if err != nil {
+		return nil, a.fail("asking for offsets", err)
+	}
+	out := make(map[connect.TopicPartition]int64, len(specs))
+	var first error
+	for tp, r := range res.ResultInfos {
+		key := connect.TopicPartition{Topic: *tp.Topic, Partition: tp.Partition}
+		if err := a.code(fmt.Sprintf("asking for offsets of %s-%d", key.Topic, key.Partition), r.Error); err != nil {
+			first = cmp.Or(first, err)
+			continue
+		}
+		out[key] = int64(r.Offset)
+	}
+	return out, first
+}

@@ -1,0 +1,5 @@
+//go:build !linux || musl
+
+package kafka
+
+func tuneAllocator() {}

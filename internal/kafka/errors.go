@@ -1,0 +1,115 @@
+package kafka
+
+/*
+#include "glue.h"
+*/
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Error codes of librdkafka (negative) and of the Kafka protocol (positive) that callers ask about.
+const (
+	codeQueueFull        = -184
+	codeTransport        = -195
+	codeAllBrokersDown   = -187
+	codeTimedOut         = -185
+	codePartitionEOF     = -191
+	codeAuthentication   = -169
+	codeFatal            = -150
+	codePurgeQueue       = -152
+	codePurgeInflight    = -151
+	codeAutoOffsetReset  = -140
+	codeFenced           = -144
+	codeUnknownTopic     = -188
+	codeUnknownPartition = -190
+	codeMaxPollExceeded  = -147
+	codeNoOffset         = -168
+
+	codeOffsetOutOfRange  = 1
+	codeUnknownTopicOrPar = 3
+	codeTopicAuth         = 29
+	codeGroupAuth         = 30
+	codeClusterAuth       = 31
+	codeTopicExists       = 36
+	codeProducerFenced    = 90
+)
+
+// Error is a failure reported by the Kafka client or a broker.
+type Error struct {
+	// Code is the protocol's error code, or librdkafka's own (negative).
+	Code int
+	// Text is one line for people.
+	Text string
+	// Fatal says that the client is of no use any more.
+	Fatal bool
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Is lets errors.Is compare by code.
+func (e *Error) Is(target error) bool {
+	var t *Error
+	return errors.As(target, &t) && t.Code == e.Code
+}
+
+// ErrClosed is what calls on a closed client answer.
+var ErrClosed = errors.New("the Kafka client is closed")
+
+// ErrOffsetOutOfRange says that a position does not exist in the partition (any more): its records were deleted by
+// retention, or the topic was made anew.
+var ErrOffsetOutOfRange = &Error{Code: codeAutoOffsetReset, Text: "offset out of range"}
+
+// IsFenced tells whether err says that a newer client with the same transactional id took over.
+func IsFenced(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Code == codeFenced || e.Code == codeProducerFenced)
+}
+
+// IsAuthorization tells whether err is a missing ACL.
+func IsAuthorization(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Code == codeTopicAuth || e.Code == codeGroupAuth || e.Code == codeClusterAuth || e.Code == 53)
+}
+
+// codeErrors keeps one error per bare code, since a failed batch has the same for each of its records.
+var codeErrors sync.Map
+
+// codeError gives the error of a code, nil for 0.
+func codeError(code int) error {
+	if code == 0 {
+		return nil
+	}
+	if e, ok := codeErrors.Load(code); ok {
+		return e.(*Error)
+	}
+	text := C.GoString(C.rd_kafka_err2str(C.rd_kafka_resp_err_t(code)))
+	e, _ := codeErrors.LoadOrStore(code, &Error{Code: code, Text: text})
+	return e.(*Error)
+}
+
+// takeError turns an error object into a Go error and frees it; nil stays nil.
+func takeError(e *C.rd_kafka_error_t) error {
+	if e == nil {
+		return nil
+	}
+	defer C.rd_kafka_error_destroy(e)
+	return &Error{
+		Code:  int(C.rd_kafka_error_code(e)),
+		Text:  C.GoString(C.rd_kafka_error_string(e)),
+		Fatal: C.rd_kafka_error_is_fatal(e) != 0,
+	}
+}
+
+// unreachable words the end of a wait for a cluster that did not answer.
+func unreachable(servers, what string, cause error) error {
+	if errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return fmt.Errorf("%s: no answer from the Kafka brokers at %s (bootstrap.servers): check that the addresses are right, "+
+		"that the brokers run, and that security.protocol and the credentials fit (%w)", what, servers, cause)
+}

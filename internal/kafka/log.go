@@ -1,0 +1,344 @@
+package kafka
+
+/*
+#include "glue.h"
+*/
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/client"
+)
+
+const (
+	// logRefresh is how often a log looks whether its topic has more partitions.
+	logRefresh = 5 * time.Minute
+	// logRetry is the pause after a failed request.
+	logRetry = 200 * time.Millisecond
+	// hurriedPoll bounds a poll while somebody waits for the end: positions past transaction markers show only when
+	// a poll ends.
+	hurriedPoll = 10 * time.Millisecond
+)
+
+// Log is one internal topic. It implements storage.Log.
+type Log struct {
+	logs  *Logs
+	topic string
+	log   hclog.Logger
+
+	life   context.Context // ends with Close
+	cancel context.CancelFunc
+	users  sync.WaitGroup // the tailing goroutine and calls that use the reader's client
+	reader *Reader        // its polling belongs to Start, then to the tailing goroutine
+	onRecs func([]client.LogRecord)
+	out    []client.LogRecord
+
+	mu      sync.Mutex
+	started bool
+	closed  bool
+	next    map[connect.TopicPartition]int64
+	moved   chan struct{} // closed and replaced whenever next changes
+	hurry   int           // calls that wait for the end
+}
+
+// Start implements storage.Log.
+func (l *Log) Start(ctx context.Context, onRecords func([]client.LogRecord)) error {
+	l.mu.Lock()
+	if l.started || l.closed {
+		l.mu.Unlock()
+		return fmt.Errorf("the log of topic %s was started or closed before", l.topic)
+	}
+	l.started = true
+	l.mu.Unlock()
+	o := l.logs.o
+	settings := map[string]string{"queued.max.messages.kbytes": "4096"}
+	for k, v := range o.Consumer {
+		settings[k] = v
+	}
+	settings["auto.offset.reset"] = "error"
+	settings["isolation.level"] = "read_uncommitted"
+	if o.ReadCommitted {
+		settings["isolation.level"] = "read_committed"
+	}
+	r, err := NewReader(settings, ReaderOptions{EOF: true, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return errors.Join(ErrClosed, r.Close())
+	}
+	l.reader, l.onRecs = r, onRecords
+	l.users.Add(1)
+	l.mu.Unlock()
+	if err := l.addPartitions(ctx); err != nil {
+		l.users.Done()
+		return err
+	}
+	go l.tail()
+	return l.ReadToEnd(ctx)
+}
+
+// addPartitions begins to read partitions that are not read yet. It retries until ctx ends.
+func (l *Log) addPartitions(ctx context.Context) error {
+	n, err := l.reader.Partitions(ctx, l.topic)
+	if err != nil {
+		return err
+	}
+	fresh := map[connect.TopicPartition]int64{}
+	l.mu.Lock()
+	for p := range n {
+		tp := connect.TopicPartition{Topic: l.topic, Partition: p}
+		if _, has := l.next[tp]; !has {
+			fresh[tp] = Earliest
+		}
+	}
+	l.mu.Unlock()
+	if len(fresh) == 0 {
+		return nil
+	}
+	// Offsets are asked for rather than left to the fetcher, so that an empty partition is known to be at its end.
+	starts, err := l.offsets(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	for tp, at := range starts {
+		if err := l.reader.start(tp, at); err != nil {
+			return err
+		}
+	}
+	l.advance(starts)
+	return nil
+}
+
+// offsets asks the brokers, again while they do not answer, until ctx ends.
+func (l *Log) offsets(ctx context.Context, specs map[connect.TopicPartition]int64) (map[connect.TopicPartition]int64, error) {
+	for {
+		at, err := l.reader.ListOffsets(ctx, specs, l.logs.o.ReadCommitted)
+		if err == nil || ctx.Err() != nil || IsAuthorization(err) {
+			return at, err
+		}
+		l.log.Debug("asking for offsets failed", "topic", l.topic, "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(logRetry):
+		}
+	}
+}
+
+// tail hands records on until Close.
+func (l *Log) tail() {
+	defer l.users.Done()
+	refresh := time.Now().Add(logRefresh)
+	for l.life.Err() == nil {
+		timeout := max(0, time.Until(refresh))
+		hurried := l.hurried()
+		if hurried {
+			timeout = hurriedPoll
+		}
+		recs, err := l.reader.Poll(l.life, timeout)
+		l.hand(recs)
+		if err != nil && l.life.Err() == nil {
+			l.recover(err)
+		}
+		l.advance(l.reader.pos)
+		if hurried {
+			l.advance(l.reader.consumed())
+		}
+		if time.Now().After(refresh) {
+			ctx, cancel := context.WithTimeout(l.life, 10*time.Second)
+			if err := l.addPartitions(ctx); err != nil {
+				l.report(err)
+			}
+			cancel()
+			refresh = time.Now().Add(logRefresh)
+		}
+	}
+}
+
+func (l *Log) hand(recs []client.ConsumedRecord) {
+	if len(recs) == 0 {
+		return
+	}
+	out := l.out[:0]
+	for i := range recs {
+		r := &recs[i]
+		ts := int64(-1)
+		if !r.Timestamp.IsZero() {
+			ts = r.Timestamp.UnixMilli()
+		}
+		out = append(out, client.LogRecord{Key: r.Key, Value: r.Value, Partition: r.Partition, Offset: r.Offset, TimestampMs: ts})
+	}
+	l.onRecs(out)
+	clear(out)
+	l.out = out
+}
+
+// recover reports what went wrong. A partition whose position is gone was cut or made anew: it is read again from its
+// first record, since a compacted topic's records may be read twice.
+func (l *Log) recover(err error) {
+	l.report(err)
+	var pe *PartitionError
+	for _, e := range joined(err) {
+		if !errors.As(e, &pe) || !errors.Is(e, ErrOffsetOutOfRange) {
+			continue
+		}
+		if serr := l.reader.Seek(pe.TopicPartition, Earliest); serr != nil {
+			l.report(serr)
+		}
+		l.mu.Lock()
+		l.next[pe.TopicPartition] = Earliest
+		l.mu.Unlock()
+	}
+}
+
+// joined takes an error of errors.Join apart.
+func joined(err error) []error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range j.Unwrap() {
+			all = append(all, joined(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+func (l *Log) report(err error) {
+	l.log.Warn("reading an internal topic meets an error", "topic", l.topic, "error", err)
+	if l.logs.o.OnError != nil {
+		l.logs.o.OnError(l.topic, err)
+	}
+}
+
+// advance notes positions and wakes who waits for them.
+func (l *Log) advance(pos map[connect.TopicPartition]int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	changed := false
+	for tp, at := range pos {
+		if old, ok := l.next[tp]; !ok || at > old {
+			l.next[tp] = at
+			changed = true
+		}
+	}
+	if changed {
+		close(l.moved)
+		l.moved = make(chan struct{})
+	}
+}
+
+func (l *Log) hurried() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hurry > 0
+}
+
+// enter counts a call that uses the reader; leave ends it.
+func (l *Log) enter() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || !l.started || l.reader == nil {
+		return ErrClosed
+	}
+	l.users.Add(1)
+	l.hurry++
+	return nil
+}
+
+func (l *Log) leave() {
+	l.mu.Lock()
+	l.hurry--
+	l.mu.Unlock()
+	l.users.Done()
+}
+
+// ReadToEnd implements storage.Log.
+func (l *Log) ReadToEnd(ctx context.Context) error {
+	if err := l.enter(); err != nil {
+		return err
+	}
+	defer l.leave()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(l.life, func() { cancel(ErrClosed) })()
+	specs := map[connect.TopicPartition]int64{}
+	l.mu.Lock()
+	for tp := range l.next {
+		specs[tp] = Latest
+	}
+	l.mu.Unlock()
+	ends, err := l.offsets(ctx, specs)
+	if err != nil {
+		return fmt.Errorf("reading topic %s to its end: %w", l.topic, err)
+	}
+	for first := true; ; first = false {
+		l.mu.Lock()
+		behind, moved := "", l.moved
+		for tp, end := range ends {
+			if l.next[tp] < end {
+				behind = fmt.Sprintf("partition %d is read up to %d of %d", tp.Partition, l.next[tp], end)
+				break
+			}
+		}
+		l.mu.Unlock()
+		if behind == "" {
+			return nil
+		}
+		if first {
+			l.reader.h.yield(l.reader.queue) // from a long poll to hurried ones
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return fmt.Errorf("reading topic %s to its end: %s: %w", l.topic, behind, context.Cause(ctx))
+		}
+	}
+}
+
+// Append implements storage.Log.
+func (l *Log) Append(ctx context.Context, kvs ...client.KV) error {
+	if len(kvs) == 0 {
+		return nil
+	}
+	a, err := l.logs.send(ctx, l.topic, kvs)
+	if err == nil {
+		select {
+		case <-a.done:
+			err = a.err
+		case <-ctx.Done():
+			err = unreachable(l.logs.p.h.servers, "waiting for acknowledgement", ctx.Err())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("writing to topic %s: %w", l.topic, err)
+	}
+	return nil
+}
+
+// Close implements storage.Log.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	l.mu.Unlock()
+	l.cancel()
+	l.users.Wait()
+	if l.reader != nil {
+		return l.reader.Close()
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package kafka
+
+/*
+#include "glue.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unsafe"
+)
+
+// How often a subscription by pattern looks for topics: Java's metadata.max.age.ms, and sooner while nothing matches.
+const (
+	matchInterval   = 5 * time.Minute
+	noMatchInterval = 5 * time.Second
+)
+
+// matcher finds the topics of a subscription by pattern. librdkafka's own patterns are not Java's, so the consumer
+// subscribes to names that are matched here.
+type matcher struct {
+	re     *regexp.Regexp
+	topics []string
+	next   time.Time
+}
+
+func newMatcher(regex string) (*matcher, error) {
+	re, err := regexp.Compile("^(?:" + regex + ")$")
+	if err != nil {
+		return nil, fmt.Errorf("topics.regex %q is not a regular expression (Java's, without look-around and back references): %w", regex, err)
+	}
+	return &matcher{re: re}, nil
+}
+
+// wait is how long a poll may take before topics must be looked for again.
+func (m *matcher) wait() time.Duration {
+	if m == nil {
+		return yieldCheck
+	}
+	return max(0, time.Until(m.next))
+}
+
+// refresh looks for topics when it is time, and subscribes anew when they changed.
+func (c *Consumer) refresh() error {
+	m := c.match
+	if m == nil || time.Now().Before(m.next) {
+		return nil
+	}
+	m.next = time.Now().Add(noMatchInterval)
+	var md *C.struct_rd_kafka_metadata
+	if code := C.rd_kafka_metadata(c.h.rk, 1, nil, &md, 5000); code != 0 {
+		c.h.log.Warn("looking for topics failed", "pattern", m.re.String(), "error", codeError(int(code)))
+		return nil
+	}
+	var found []string
+	for _, t := range unsafe.Slice(md.topics, int(md.topic_cnt)) {
+		name := C.GoString(t.topic)
+		if t.err == 0 && m.re.MatchString(name) && !strings.HasPrefix(name, "__") {
+			found = append(found, name)
+		}
+	}
+	C.rd_kafka_metadata_destroy(md)
+	slices.Sort(found)
+	if len(found) > 0 {
+		m.next = time.Now().Add(matchInterval)
+	}
+	if len(found) == 0 || slices.Equal(found, m.topics) {
+		return nil
+	}
+	m.topics = found
+	return c.subscribe(found)
+}

@@ -1,0 +1,362 @@
+package kafka
+
+/*
+#include <stdlib.h>
+#include "glue.h"
+*/
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/client"
+)
+
+// Positions besides offsets.
+const (
+	Earliest int64 = -2
+	Latest   int64 = -1
+)
+
+// consumerDefaults follow Java's consumer where librdkafka's own defaults differ and the caller says nothing; the queue
+// is smaller than librdkafka's, as 16 MB fetched ahead keep any task busy.
+var consumerDefaults = map[string]string{
+	"enable.auto.commit":         "false",
+	"enable.auto.offset.store":   "false",
+	"queued.max.messages.kbytes": "16384",
+	"fetch.message.max.bytes":    "1048576",
+}
+
+// maxPollRecords is Java's max.poll.records default.
+const maxPollRecords = 500
+
+// ReaderOptions are what a Reader needs besides librdkafka settings.
+type ReaderOptions struct {
+	// MaxRecords is how many records a Poll returns at most, 0 for 500.
+	MaxRecords int
+	// EOF makes a Reader keep positions past the end markers of transactions.
+	EOF bool
+	Log hclog.Logger
+}
+
+// Reader reads partitions that it is told, without a consumer group. All calls but Close come from one goroutine; Close
+// must not run beside another call.
+type Reader struct {
+	h       handle
+	topics  topicHandles
+	f       *fetcher
+	queue   *C.rd_kafka_queue_t
+	reading map[connect.TopicPartition]struct{}
+	pos     map[connect.TopicPartition]int64
+	failed  error
+}
+
+// NewReader opens a consumer without a group with librdkafka settings. A position that does not exist is an error, never
+// a silent jump. It does not wait for a broker.
+func NewReader(settings map[string]string, o ReaderOptions) (*Reader, error) {
+	fallback := map[string]string{"auto.offset.reset": "error"}
+	for k, v := range consumerDefaults {
+		fallback[k] = v
+	}
+	if o.EOF {
+		fallback["enable.partition.eof"] = "true"
+	}
+	conf, err := newConf(settings, fallback)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{
+		h:       handle{log: o.Log, servers: settings["bootstrap.servers"]},
+		reading: map[connect.TopicPartition]struct{}{},
+		pos:     map[connect.TopicPartition]int64{},
+	}
+	if err := r.h.open(C.RD_KAFKA_CONSUMER, conf); err != nil {
+		return nil, err
+	}
+	r.topics.rk = r.h.rk
+	r.queue = C.rd_kafka_queue_new(r.h.rk)
+	if o.MaxRecords == 0 {
+		o.MaxRecords = maxPollRecords
+	}
+	r.f = newFetcher(&r.h, r.queue, o.MaxRecords)
+	return r, nil
+}
+
+// Assign makes the reader read exactly these partitions: those that it reads already go on where they are, others start
+// at the offset given, which may be Earliest or Latest.
+func (r *Reader) Assign(offsets map[connect.TopicPartition]int64) error {
+	for tp := range r.reading {
+		if _, keep := offsets[tp]; !keep {
+			if err := r.stop(tp); err != nil {
+				return err
+			}
+		}
+	}
+	for tp, offset := range offsets {
+		if _, has := r.reading[tp]; has {
+			continue
+		}
+		if err := r.start(tp, offset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Seek goes on at another offset of a partition that is being read; it is paused no longer.
+func (r *Reader) Seek(tp connect.TopicPartition, offset int64) error {
+	if err := r.stop(tp); err != nil {
+		return err
+	}
+	return r.start(tp, offset)
+}
+
+func (r *Reader) start(tp connect.TopicPartition, offset int64) error {
+	rkt, err := r.topics.get(tp.Topic)
+	if err != nil {
+		return err
+	}
+	if C.rd_kafka_consume_start_queue(rkt, C.int32_t(tp.Partition), C.int64_t(offset), r.queue) != 0 {
+		return fmt.Errorf("reading %s-%d: %w", tp.Topic, tp.Partition, codeError(int(C.rd_kafka_last_error())))
+	}
+	r.reading[tp] = struct{}{}
+	r.pos[tp] = offset
+	return nil
+}
+
+func (r *Reader) stop(tp connect.TopicPartition) error {
+	if _, has := r.reading[tp]; !has {
+		return fmt.Errorf("%s-%d is not being read", tp.Topic, tp.Partition)
+	}
+	if C.rd_kafka_consume_stop(r.topics.m[tp.Topic], C.int32_t(tp.Partition)) != 0 {
+		return fmt.Errorf("reading %s-%d: %w", tp.Topic, tp.Partition, codeError(int(C.rd_kafka_last_error())))
+	}
+	delete(r.reading, tp)
+	delete(r.pos, tp)
+	return nil
+}
+
+// PartitionError is a failure of one partition that a Reader reads.
+type PartitionError struct {
+	connect.TopicPartition
+	Err error
+}
+
+func (e *PartitionError) Error() string {
+	return fmt.Sprintf("reading %s-%d: %v", e.Topic, e.Partition, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *PartitionError) Unwrap() error { return e.Err }
+
+// Poll waits up to timeout for records; none and no error is an answer. An error concerns one partition (PartitionError)
+// or the consumer as a whole, comes after the records before it, and leaves the other partitions readable: the caller
+// decides whether to go on. What records point to stays valid, the slice itself only until the next Poll.
+func (r *Reader) Poll(ctx context.Context, timeout time.Duration) ([]client.ConsumedRecord, error) {
+	if err := r.failed; err != nil {
+		r.failed = nil
+		return nil, err
+	}
+	recs, err := r.f.poll(ctx, timeout, r.note)
+	for i := range recs {
+		// Runs of one partition are the rule: look the last of each run up only.
+		rec := &recs[i]
+		if i+1 < len(recs) && recs[i+1].Partition == rec.Partition && recs[i+1].Topic == rec.Topic {
+			continue
+		}
+		r.pos[connect.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}] = rec.Offset + 1
+	}
+	if len(recs) == 0 && err == nil && r.failed != nil {
+		err, r.failed = r.failed, nil
+	}
+	return recs, err
+}
+
+// note takes what comes between records.
+func (r *Reader) note(e fetchError) {
+	switch e.code {
+	case codePartitionEOF:
+		if _, ok := r.reading[e.tp]; ok && e.offset > r.pos[e.tp] {
+			r.pos[e.tp] = e.offset
+		}
+		return
+	case codeAutoOffsetReset, codeOffsetOutOfRange:
+		r.fail(&PartitionError{e.tp, fmt.Errorf("%w: %s", ErrOffsetOutOfRange, e.text)})
+	case codeUnknownTopic, codeUnknownPartition, codeUnknownTopicOrPar, codeTopicAuth:
+		r.fail(&PartitionError{e.tp, codeError(e.code)})
+	case codeTransport, codeAllBrokersDown, codeTimedOut:
+		r.h.log.Debug("fetching is held up", "error", e.text)
+	default:
+		err := error(&Error{Code: e.code, Text: e.text})
+		if e.tp.Topic != "" {
+			err = &PartitionError{e.tp, err}
+		}
+		r.fail(err)
+	}
+}
+
+func (r *Reader) fail(err error) { r.failed = errors.Join(r.failed, err) }
+
+// Position is the next offset that Poll returns, Earliest or Latest before anything was read.
+func (r *Reader) Position(tp connect.TopicPartition) (int64, error) {
+	if _, has := r.reading[tp]; !has {
+		return 0, fmt.Errorf("%s-%d is not being read", tp.Topic, tp.Partition)
+	}
+	return r.pos[tp], nil
+}
+
+// consumed gives positions as librdkafka keeps them, which are past end markers of transactions too.
+func (r *Reader) consumed() map[connect.TopicPartition]int64 {
+	tps := make([]connect.TopicPartition, 0, len(r.reading))
+	for tp := range r.reading {
+		tps = append(tps, tp)
+	}
+	l := partitionList(tps, nil)
+	defer C.rd_kafka_topic_partition_list_destroy(l)
+	out := map[connect.TopicPartition]int64{}
+	if C.rd_kafka_position(r.h.rk, l) == 0 {
+		es := elems(l)
+		for i, tp := range tps {
+			if es[i].err == 0 && es[i].offset >= 0 {
+				out[tp] = int64(es[i].offset)
+			}
+		}
+	}
+	return out
+}
+
+// Pause stops the delivery of partitions until Resume.
+func (r *Reader) Pause(tps []connect.TopicPartition) error {
+	return do(tps, func(l *C.rd_kafka_topic_partition_list_t) C.rd_kafka_resp_err_t {
+		return C.rd_kafka_pause_partitions(r.h.rk, l)
+	})
+}
+
+// Resume undoes Pause.
+func (r *Reader) Resume(tps []connect.TopicPartition) error {
+	return do(tps, func(l *C.rd_kafka_topic_partition_list_t) C.rd_kafka_resp_err_t {
+		return C.rd_kafka_resume_partitions(r.h.rk, l)
+	})
+}
+
+// Partitions asks the cluster how many partitions a topic has.
+func (r *Reader) Partitions(ctx context.Context, topic string) (int32, error) {
+	return r.h.partitions(ctx, &r.topics, topic)
+}
+
+// ListOffsets asks for the offsets that specs (Earliest, Latest, or milliseconds since the epoch) stand for. With
+// committed set, Latest is the last stable offset.
+func (r *Reader) ListOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error) {
+	return r.h.listOffsets(ctx, specs, committed)
+}
+
+// Close ends the reader. Records handed out stay valid.
+func (r *Reader) Close() error {
+	if !r.h.stop() {
+		return nil
+	}
+	for tp := range r.reading {
+		C.rd_kafka_consume_stop(r.topics.m[tp.Topic], C.int32_t(tp.Partition))
+	}
+	r.f.free()
+	r.topics.free()
+	r.h.destroy()
+	return nil
+}
+
+// partitions asks for a topic's metadata, again while there is an error that may pass, until ctx ends.
+func (h *handle) partitions(ctx context.Context, topics *topicHandles, topic string) (int32, error) {
+	rkt, err := topics.get(topic)
+	if err != nil {
+		return 0, err
+	}
+	var last error
+	for {
+		var md *C.struct_rd_kafka_metadata
+		code := C.rd_kafka_metadata(h.rk, 0, rkt, &md, 1000)
+		if code == 0 {
+			n, terr := topicOf(md)
+			C.rd_kafka_metadata_destroy(md)
+			if terr == nil && n > 0 {
+				return n, nil
+			}
+			last = fmt.Errorf("topic %q: %w", topic, terr)
+			if IsAuthorization(terr) {
+				return 0, last
+			}
+		} else {
+			last = unreachable(h.servers, "looking up topic "+topic, codeError(int(code)))
+		}
+		select {
+		case <-ctx.Done():
+			return 0, last
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func topicOf(md *C.struct_rd_kafka_metadata) (int32, error) {
+	for _, t := range unsafe.Slice(md.topics, int(md.topic_cnt)) {
+		return int32(t.partition_cnt), codeError(int(t.err))
+	}
+	return 0, codeError(codeUnknownTopicOrPar)
+}
+
+func (h *handle) listOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error) {
+	tps := make([]connect.TopicPartition, 0, len(specs))
+	for tp := range specs {
+		tps = append(tps, tp)
+	}
+	l := partitionList(tps, func(tp connect.TopicPartition) int64 { return specs[tp] })
+	defer C.rd_kafka_topic_partition_list_destroy(l)
+	opts := C.rd_kafka_AdminOptions_new(h.rk, C.RD_KAFKA_ADMIN_OP_LISTOFFSETS)
+	defer C.rd_kafka_AdminOptions_destroy(opts)
+	if committed {
+		if err := takeError(C.rd_kafka_AdminOptions_set_isolation_level(opts, C.RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED)); err != nil {
+			return nil, err
+		}
+	}
+	if d, ok := ctx.Deadline(); ok {
+		var errstr [128]C.char
+		ms := max(1, time.Until(d).Milliseconds())
+		C.rd_kafka_AdminOptions_set_request_timeout(opts, C.int(min(ms, 3600_000)), &errstr[0], C.size_t(len(errstr)))
+	}
+	q := C.rd_kafka_queue_new(h.rk)
+	defer C.rd_kafka_queue_destroy(q)
+	C.rd_kafka_ListOffsets(h.rk, l, opts, q)
+	ev, err := waitEvent(ctx, q)
+	if err != nil {
+		return nil, unreachable(h.servers, "asking for offsets", err)
+	}
+	defer C.rd_kafka_event_destroy(ev)
+	if code := int(C.rd_kafka_event_error(ev)); code != 0 {
+		err := &Error{Code: code, Text: C.GoString(C.rd_kafka_event_error_string(ev))}
+		if code == codeTimedOut || code == codeTransport {
+			return nil, unreachable(h.servers, "asking for offsets", err)
+		}
+		return nil, err
+	}
+	return offsetsOf(ev)
+}
+
+func offsetsOf(ev *C.rd_kafka_event_t) (map[connect.TopicPartition]int64, error) {
+	var n C.size_t
+	infos := C.rd_kafka_ListOffsets_result_infos(C.rd_kafka_event_ListOffsets_result(ev), &n)
+	out := make(map[connect.TopicPartition]int64, int(n))
+	for _, info := range unsafe.Slice(infos, int(n)) {
+		e := C.rd_kafka_ListOffsetsResultInfo_topic_partition(info)
+		tp := connect.TopicPartition{Topic: C.GoString(e.topic), Partition: int32(e.partition)}
+		if e.err != 0 {
+			return nil, &PartitionError{tp, codeError(int(e.err))}
+		}
+		out[tp] = int64(e.offset)
+	}
+	return out, nil
+}
