@@ -1,0 +1,74 @@
+// Command docgen writes the pages under docs/ that follow from declarations in the code, so that they cannot drift: run
+// it by `make docs`. A test fails while a page is stale.
+//
+// To document one more definition add a section to configuration. The command must not read anything but the
+// declarations: a page depends on the code alone.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/connectd/connectd/connect/config"
+	"github.com/connectd/connectd/worker/workerconf"
+)
+
+//go:generate go run . -dir ../../docs
+
+// section is one definition on a page.
+type section struct {
+	title string
+	intro string
+	def   *config.Def
+}
+
+// configuration lists what docs/configuration.md documents, in order.
+func configuration() []section {
+	return []section{
+		{
+			title: "Worker",
+			intro: "Properties of the file given to `connectd distributed`. It is the file that Java's `connect-distributed.sh` takes: names, " +
+				"types and defaults are those of Apache Kafka 4.3. Client properties at the top of the file hold for the worker's own clients; " +
+				"`producer.*`, `consumer.*` and `admin.*` hold for those of connectors. Unknown properties are warned about, wrong ones stop the " +
+				"worker, which then names all of them at once.",
+			def: workerconf.Def(),
+		},
+	}
+}
+
+// pages returns every generated page by file name.
+func pages() map[string]string {
+	return map[string]string{"configuration.md": render("Configuration reference", configuration())}
+}
+
+func render(title string, sections []section) string {
+	var b strings.Builder
+	b.WriteString("<!-- Generated from the definitions in the code by `make docs`; edits are lost. -->\n\n")
+	fmt.Fprintf(&b, "# %s\n\n", title)
+	for _, s := range sections {
+		fmt.Fprintf(&b, "- [%s](#%s)\n", s.title, anchor(s.title))
+	}
+	for _, s := range sections {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n%s", s.title, s.intro, strings.TrimSuffix(s.def.Markdown(3), "\n"))
+	}
+	return b.String()
+}
+
+// anchor is the fragment under which a heading is found on the usual Markdown sites.
+func anchor(heading string) string {
+	return strings.ReplaceAll(strings.ToLower(heading), " ", "-")
+}
+
+func main() {
+	dir := flag.String("dir", "docs", "where to write the pages")
+	flag.Parse()
+	for name, text := range pages() {
+		if err := os.WriteFile(filepath.Join(*dir, name), []byte(text), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, "docgen:", err)
+			os.Exit(1)
+		}
+	}
+}
