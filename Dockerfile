@@ -13,7 +13,7 @@ FROM debian:bookworm-slim
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/connectd /usr/local/bin/connectd
 COPY deploy/compose/worker.properties /etc/connectd/worker.properties
-RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin connectd
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin connectd
 USER 10001:10001
 EXPOSE 8083
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 CMD ["connectd", "healthcheck"]
