@@ -93,12 +93,13 @@ var impureImports = []string{
 	module + "/internal/testkit",
 }
 
-// Package net itself opens sockets; net/url and net/netip only know text.
-const impureExactly = "net"
-
 // Packages of which a pure room may use some names, or all but some.
 var partly = map[string]func(name string) bool{
 	"time": func(name string) bool { return !slices.Contains(clockFunctions, name) },
+	// What only splits and joins text.
+	"net": func(name string) bool {
+		return slices.Contains([]string{"IP", "IPNet", "JoinHostPort", "ParseCIDR", "ParseIP", "SplitHostPort"}, name)
+	},
 	// An interface may hand a logger to its user; the pure room does not log.
 	"log/slog": func(name string) bool { return name == "Logger" },
 	"net/http": func(name string) bool {

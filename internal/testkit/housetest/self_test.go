@@ -68,7 +68,7 @@ func f() {
 }
 `
 	got := fmt.Sprint(impurities(t, "p.go", source))
-	want := "[p.go:4: imports net p.go:7: imports os p.go:14: starts a goroutine p.go:15: uses stopwatch.Now p.go:19: uses http.Get]"
+	want := "[p.go:7: imports os p.go:14: starts a goroutine p.go:15: uses stopwatch.Now p.go:17: uses net.Dial p.go:19: uses http.Get]"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
