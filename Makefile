@@ -24,6 +24,8 @@ build: ## build bin/connectd
 
 .PHONY: test
 test: ## all tests with the race detector, those on real Kafka included
+	@if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then \
+	  echo "!!! java or mvn is missing: the tests on real Kafka are skipped (KAFKA_BOOTSTRAP serves some of them)" >&2; fi
 	$(GO) test -race -timeout $(TIMEOUT) $(ARGS) $(PKG)
 
 .PHONY: demo

@@ -167,6 +167,29 @@ func TestChildrenDieWithTheTestProcess(t *testing.T) {
 	})
 }
 
+func TestUsageCountsProcessorTimeAndMemory(t *testing.T) {
+	before, err := readUsage(os.Getpid())
+	if os.IsNotExist(err) {
+		t.Skip("needs Linux")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, time.Minute, func(context.Context) error { // works until the count has moved
+		for i := range 1 << 20 {
+			_ = fmt.Sprint(i)
+		}
+		now, err := readUsage(os.Getpid())
+		if err == nil && now.CPU <= before.CPU {
+			err = errors.New("the count stands still")
+		}
+		return err
+	})
+	if before.RSS < 1<<20 || before.PeakRSS < before.RSS {
+		t.Errorf("memory: %+v", before)
+	}
+}
+
 func zombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || strings.Contains(string(stat), ") Z ")
