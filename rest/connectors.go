@@ -61,6 +61,7 @@ func (s *Server) expand(q *request, name string, expansions []string) (e api.Exp
 	for _, what := range expansions {
 		switch what {
 		case "status":
+			e.InfoFirst = e.Info != nil
 			e.Status, err = s.herder.ConnectorStatus(q.ctx, name)
 		case "info":
 			e.Info, err = s.herder.ConnectorInfo(q.ctx, name)

@@ -2,15 +2,21 @@ package rest
 
 import (
 	"net/http"
-	"slices"
+	"regexp"
 	"strings"
 )
 
 // corsPolicy answers requests that pages of other origins make. Nil allows none and adds no header.
 type corsPolicy struct {
-	origins []string
 	any     bool
+	origins []origin
 	methods string
+}
+
+// origin is one of access.control.allow.origin: a name and, as in Java, also a pattern that must match whole.
+type origin struct {
+	name    string
+	pattern *regexp.Regexp // nil when the name is no valid pattern
 }
 
 const defaultCORSMethods = "GET,POST,HEAD"
@@ -24,9 +30,13 @@ func newCORSPolicy(origins, methods string) *corsPolicy {
 		methods = defaultCORSMethods
 	}
 	p := &corsPolicy{methods: strings.Join(splitList(methods), ",")}
-	for _, o := range splitList(origins) {
-		p.any = p.any || o == "*"
-		p.origins = append(p.origins, o)
+	for _, name := range splitList(origins) {
+		p.any = p.any || name == "*"
+		pattern, err := regexp.Compile("^(?:" + name + ")$")
+		if err != nil {
+			pattern = nil
+		}
+		p.origins = append(p.origins, origin{name, pattern})
 	}
 	return p
 }
@@ -40,43 +50,32 @@ func splitList(text string) (out []string) {
 	return out
 }
 
-// handle adds the headers, and tells whether it has answered the request, which it does for preflights.
-func (p *corsPolicy) handle(w http.ResponseWriter, r *http.Request) bool {
+// apply adds the headers. A preflight goes on to its resource like any other OPTIONS, as in Java.
+func (p *corsPolicy) apply(h http.Header, r *http.Request) {
 	if p == nil {
-		return false
+		return
 	}
-	h := w.Header()
-	if !p.any {
-		h.Add("Vary", "Origin")
+	h.Add("Vary", "Origin")
+	from := r.Header.Get("Origin")
+	if from == "" || !p.allows(from) {
+		return
 	}
-	origin := r.Header.Get("Origin")
-	if origin == "" || !p.allows(origin) {
-		return false
-	}
-	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Allow-Credentials", "true")
-	wanted := r.Header.Get("Access-Control-Request-Method")
-	if r.Method != http.MethodOptions || wanted == "" {
-		return false
-	}
-	if slices.Contains(strings.Split(p.methods, ","), wanted) {
+	h.Set("Access-Control-Allow-Origin", from)
+	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 		h.Set("Access-Control-Allow-Methods", p.methods)
-		h.Set("Access-Control-Allow-Headers", "X-Requested-With,Content-Type,Accept,Origin")
-		h.Set("Access-Control-Max-Age", "1800")
+		h.Set("Access-Control-Allow-Headers", "Content-Type")
+		h.Set("Access-Control-Max-Age", "60")
 	}
-	w.WriteHeader(http.StatusOK)
-	return true
 }
 
-// allows takes an exact origin, or one with * for any characters, such as https://*.example.com.
-func (p *corsPolicy) allows(origin string) bool {
+func (p *corsPolicy) allows(from string) bool {
 	if p.any {
 		return true
 	}
-	return slices.ContainsFunc(p.origins, func(allowed string) bool {
-		if before, after, wild := strings.Cut(allowed, "*"); wild {
-			return len(origin) >= len(before)+len(after) && strings.HasPrefix(origin, before) && strings.HasSuffix(origin, after)
+	for _, o := range p.origins {
+		if o.name == from || o.pattern != nil && o.pattern.MatchString(from) {
+			return true
 		}
-		return allowed == origin
-	})
+	}
+	return false
 }

@@ -22,6 +22,9 @@ func (s *Server) putTaskConfigs(q *request) (*response, error) {
 	if err := s.verify(q); err != nil {
 		return nil, err
 	}
+	if configs == nil {
+		return nil, &api.Error{Status: http.StatusInternalServerError, Message: "The list of task configs is null"}
+	}
 	return empty(http.StatusNoContent, s.herder.PutTaskConfigs(q.ctx, q.param("connector"), configs))
 }
 

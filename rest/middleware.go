@@ -25,10 +25,8 @@ func (s *Server) wrap(router http.Handler, public bool) http.Handler {
 		}()
 		rec.Header().Set("Server", "connectd/"+s.cfg.Version)
 		if public {
+			s.cors.apply(rec.Header(), r)
 			s.applyHeaderRules(rec.Header(), start)
-			if s.cors.handle(rec, r) {
-				return
-			}
 		}
 		ctx, cancel := context.WithCancel(r.Context())
 		defer context.AfterFunc(s.requests, cancel)()
@@ -39,7 +37,7 @@ func (s *Server) wrap(router http.Handler, public bool) http.Handler {
 
 // dispatch routes by the raw path, so that an encoded slash or arrow stays within its segment.
 func (s *Server) dispatch(router http.Handler, w http.ResponseWriter, r *http.Request) {
-	path, refused := cleanPath(r.URL.EscapedPath())
+	path, refused := cleanPath(rawPath(r))
 	if refused != nil {
 		s.writeError(w, r, refused)
 		return

@@ -9,6 +9,14 @@ import (
 	"github.com/connectd/connectd/rest/api"
 )
 
+// rawPath is the path as the client wrote it; net/url repairs some characters that Java's server refuses.
+func rawPath(r *http.Request) string {
+	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
+		return path
+	}
+	return r.URL.EscapedPath()
+}
+
 // cleanPath gives the raw path that is routed: without path parameters (";x=y") and without a trailing slash. It refuses what
 // Java's server refuses, in its words: paths whose meaning depends on who decodes them.
 func cleanPath(raw string) (string, *api.Error) {

@@ -82,20 +82,17 @@ func (s *scanner) close() error {
 	return nil
 }
 
-// skip reads over the rest of a value.
-func (s *scanner) skip(t token) error {
-	next := func() error {
-		t, err := s.value()
-		if err != nil {
-			return err
-		}
-		return s.skip(t)
+// skipValue reads over a value.
+func (s *scanner) skipValue() error {
+	t, err := s.value()
+	if err != nil {
+		return err
 	}
 	switch t.kind {
 	case '{':
-		return s.object(func(string) error { return next() })
+		return s.object(func(string) error { return s.skipValue() })
 	case '[':
-		return s.array(func(int) error { return next() })
+		return s.array(func(int) error { return s.skipValue() })
 	default:
 		return nil
 	}
@@ -121,16 +118,19 @@ func (s *scanner) text(t token) (*string, error) {
 	}
 }
 
-// cannot is Java's complaint about a collection where it wanted another type.
+// cannot is Java's complaint about a value of one kind where it wanted another.
 func (s *scanner) cannot(t token, want string) error {
-	if t.kind == '[' {
-		return s.fail(t.start, "Cannot deserialize value of type `%s` from Array value (token `JsonToken.START_ARRAY`)", want)
-	}
-	return s.fail(t.start, "Cannot deserialize value of type `%s` from Object value (token `JsonToken.START_OBJECT`)", want)
+	what := map[kind]string{
+		'{': "Object", '[': "Array", 's': "String", 'i': "Integer", 'd': "Floating-point", 'b': "Boolean", 'n': "Null",
+	}[t.kind]
+	return s.fail(t.start, "Cannot deserialize value of type `%s` from %s value (token `JsonToken.%s`)", want, what, t.name())
 }
 
-// cannotConstruct is Java's complaint about a scalar where it wanted an object.
+// cannotConstruct is Java's complaint about a scalar where it wanted an object with fields.
 func (s *scanner) cannotConstruct(t token, class string) error {
+	if t.kind == 's' && t.text == "" {
+		return s.fail(t.start, "Cannot coerce empty String (\"\") to `%s` value (but could if coercion was enabled using `CoercionConfig`)", class)
+	}
 	how := map[kind]string{
 		's': "no String-argument constructor/factory method to deserialize from String value ('" + t.text + "')",
 		'i': "no int/Int-argument constructor/factory method to deserialize from Number value (" + t.text + ")",
@@ -140,16 +140,24 @@ func (s *scanner) cannotConstruct(t token, class string) error {
 	return s.fail(t.start, "Cannot construct instance of `%s` (although at least one Creator exists): %s", class, how)
 }
 
+// cannotBeMap is Java's complaint about a string where it wanted a map.
+func (s *scanner) cannotBeMap(t token) error {
+	if t.text != "" {
+		return s.cannotConstruct(t, "java.util.LinkedHashMap")
+	}
+	return s.fail(t.start, "Cannot coerce empty String (\"\") to element of `java.util.LinkedHashMap` (but could if coercion was enabled using `CoercionConfig`)")
+}
+
 // stringMap takes a token where Java wants a map of strings; null is nil.
 func (s *scanner) stringMap(t token) (Config, error) {
 	switch t.kind {
 	case 'n':
 		return nil, nil
-	case '[':
-		return nil, s.cannot(t, "java.util.LinkedHashMap<java.lang.String,java.lang.String>")
 	case '{':
+	case 's':
+		return nil, s.cannotBeMap(t)
 	default:
-		return nil, s.cannotConstruct(t, "java.util.LinkedHashMap")
+		return nil, s.cannot(t, "java.util.LinkedHashMap<java.lang.String,java.lang.String>")
 	}
 	out := Config{}
 	return out, s.object(func(name string) error {

@@ -4,23 +4,27 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 const createClass = "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest"
 
-// InitialStates are the values of initial_state, in upper case.
+// initialStates are the values of initial_state, in upper case.
 var initialStates = []string{"RUNNING", "PAUSED", "STOPPED"}
 
-// errNoValue tells that a body is empty or null; each endpoint words it differently.
-var errNoValue = errors.New("no value")
+// errEmpty and errNull tell that a body has nothing, or null, in it; each endpoint words it differently.
+var (
+	errEmpty = errors.New("empty body")
+	errNull  = fmt.Errorf("%w: null", errEmpty)
+)
 
 // DecodeCreateConnector reads the body of POST /connectors. Errors are *Error with status 500, as Java answers to bodies that
 // it cannot read; Config is nil when it was missing or null.
 func DecodeCreateConnector(body []byte) (*CreateConnectorRequest, error) {
 	req := &CreateConnectorRequest{}
-	err := document(body, true, func(s *scanner, t token) error { return s.createConnector(t, req) })
-	if errors.Is(err, errNoValue) {
+	err := document(body, createClass, func(s *scanner, t token) error { return s.createConnector(t, req) })
+	if errors.Is(err, errEmpty) {
 		return nil, nullPointer(createClass+".name()", "createRequest")
 	}
 	if err != nil {
@@ -33,11 +37,11 @@ func DecodeCreateConnector(body []byte) (*CreateConnectorRequest, error) {
 // with status 500; name is what Java calls the map in its message about an empty body.
 func DecodeConfig(body []byte, name string) (Config, error) {
 	var out Config
-	err := document(body, true, func(s *scanner, t token) (err error) {
+	err := document(body, "java.util.Map", func(s *scanner, t token) (err error) {
 		out, err = s.stringMap(t)
 		return err
 	})
-	if errors.Is(err, errNoValue) {
+	if errors.Is(err, errEmpty) {
 		return nil, NoConfig(name)
 	}
 	return out, err
@@ -46,16 +50,13 @@ func DecodeConfig(body []byte, name string) (Config, error) {
 // NoConfig is Java's answer when a map of strings is missing from a body.
 func NoConfig(name string) error { return nullPointer("java.util.Map.get(Object)", name) }
 
-// DecodeTaskConfigs reads the body of POST /connectors/{connector}/tasks. Errors are *Error with status 500.
+// DecodeTaskConfigs reads the body of POST /connectors/{connector}/tasks, nil for null. Errors are *Error with status 500.
 func DecodeTaskConfigs(body []byte) ([]map[string]string, error) {
 	var out []map[string]string
-	err := document(body, false, func(s *scanner, t token) error {
+	err := document(body, "", func(s *scanner, t token) error {
 		const want = "java.util.ArrayList<java.util.Map<java.lang.String,java.lang.String>>"
 		if t.kind != '[' {
-			if t.kind == '{' {
-				return s.cannot(t, want)
-			}
-			return s.cannotConstruct(t, "java.util.ArrayList")
+			return s.cannot(t, want)
 		}
 		return s.array(func(i int) error {
 			t, err := s.value()
@@ -70,7 +71,10 @@ func DecodeTaskConfigs(body []byte) ([]map[string]string, error) {
 			})
 		})
 	})
-	if errors.Is(err, errNoValue) {
+	if errors.Is(err, errNull) {
+		return nil, nil
+	}
+	if errors.Is(err, errEmpty) {
 		msg := "No content to map due to end-of-input\n at " + redacted + "line: 1]"
 		return nil, &Error{Status: http.StatusInternalServerError, Message: msg}
 	}
@@ -80,20 +84,20 @@ func DecodeTaskConfigs(body []byte) ([]map[string]string, error) {
 	return nonNil(out), nil
 }
 
-// document reads one value that is the whole body. With strict set, what follows must be white space.
-func document(body []byte, strict bool, read func(*scanner, token) error) error {
+// document reads one value that is the whole body. With a bound class, only white space may follow.
+func document(body []byte, bound string, read func(*scanner, token) error) error {
 	s := newScanner(body)
 	if _, ok := s.skipSpace(); !ok {
-		return errNoValue
+		return errEmpty
 	}
 	t, err := s.value()
 	if err != nil {
 		return err
 	}
 	if t.kind == 'n' {
-		return errNoValue
+		return errNull
 	}
-	if err := read(s, t); err != nil || !strict {
+	if err := read(s, t); err != nil || bound == "" {
 		return err
 	}
 	if _, ok := s.skipSpace(); ok {
@@ -101,16 +105,20 @@ func document(body []byte, strict bool, read func(*scanner, token) error) error 
 		if t, err = s.value(); err != nil {
 			return err
 		}
-		return s.fail(at, "Trailing token (of type %s) found after value: not allowed", t.name())
+		return s.fail(at, "Trailing token (of type %s) found after value (bound as `%s`): not allowed as per `DeserializationFeature.FAIL_ON_TRAILING_TOKENS`",
+			t.name(), bound)
 	}
 	return nil
 }
 
 // name is the token as Java's parser calls it.
 func (t token) name() string {
+	if t.text == "false" && t.kind == 'b' {
+		return "VALUE_FALSE"
+	}
 	return map[kind]string{
-		'{': "JsonToken.START_OBJECT", '[': "JsonToken.START_ARRAY", 's': "JsonToken.VALUE_STRING",
-		'i': "JsonToken.VALUE_NUMBER_INT", 'd': "JsonToken.VALUE_NUMBER_FLOAT", 'b': "JsonToken.VALUE_TRUE", 'n': "JsonToken.VALUE_NULL",
+		'{': "START_OBJECT", '[': "START_ARRAY", 's': "VALUE_STRING",
+		'i': "VALUE_NUMBER_INT", 'd': "VALUE_NUMBER_FLOAT", 'b': "VALUE_TRUE", 'n': "VALUE_NULL",
 	}[t.kind]
 }
 
@@ -124,15 +132,13 @@ func (s *scanner) createConnector(t token, req *CreateConnectorRequest) error {
 	}
 	unknown := ""
 	err := s.object(func(name string) error {
-		known := true
-		err := s.at(fmt.Sprintf("%s[%q]", createClass, name), func() (err error) {
-			known, err = s.createField(name, req)
-			return err
-		})
-		if !known && unknown == "" {
-			unknown = name
+		if !slices.Contains([]string{"name", "config", "initial_state"}, name) {
+			if unknown == "" {
+				unknown = name
+			}
+			return s.skipValue()
 		}
-		return err
+		return s.at(fmt.Sprintf("%s[%q]", createClass, name), func() error { return s.createField(name, req) })
 	})
 	if err != nil || unknown == "" {
 		return err
@@ -143,11 +149,11 @@ func (s *scanner) createConnector(t token, req *CreateConnectorRequest) error {
 	})
 }
 
-// createField reads one member of a CreateConnectorRequest and tells whether there is such a one.
-func (s *scanner) createField(name string, req *CreateConnectorRequest) (known bool, err error) {
+// createField reads one member of a CreateConnectorRequest.
+func (s *scanner) createField(name string, req *CreateConnectorRequest) error {
 	t, err := s.value()
 	if err != nil {
-		return true, err
+		return err
 	}
 	switch name {
 	case "name":
@@ -156,30 +162,31 @@ func (s *scanner) createField(name string, req *CreateConnectorRequest) (known b
 		if text != nil {
 			req.Name = *text
 		}
-		return true, err
+		return err
 	case "config":
 		req.Config, err = s.stringMap(t)
-		return true, err
-	case "initial_state":
-		req.InitialState, err = s.initialState(t)
-		return true, err
 	default:
-		return false, s.skip(t)
+		req.InitialState, err = s.initialState(t)
 	}
+	return err
 }
 
 func (s *scanner) initialState(t token) (string, error) {
-	text, err := s.text(t)
-	if err != nil || text == nil {
-		return "", err
+	const class = createClass + "$InitialState"
+	switch t.kind {
+	case '{':
+		return "", s.cannot(t, class)
+	case '[':
+		return "", s.fail(t.start, "Input mismatch reading Enum `%[1]s`: properties-based `@JsonCreator` "+
+			"([method %[1]s#forValue(java.lang.String)]) expects String Value, got Array value (`JsonToken.START_ARRAY`)", class)
+	case 'n':
+		return "", nil
 	}
-	state := strings.ToUpper(*text)
-	for _, known := range initialStates {
-		if state == known {
-			return state, nil
-		}
+	state := strings.ToUpper(t.text)
+	if slices.Contains(initialStates, state) {
+		return state, nil
 	}
-	return "", s.fail(t.start, "Cannot construct instance of `%[1]s$InitialState`, problem: No enum constant %[1]s.InitialState.%[2]s", createClass, state)
+	return "", s.fail(t.start, "Cannot construct instance of `%s`, problem: No enum constant %s.InitialState.%s", class, createClass, state)
 }
 
 // nullPointer is the 500 that Java gives for a body that is empty or null.
@@ -193,11 +200,11 @@ func nullPointer(method, variable string) error {
 // DecodePatch reads the body of PATCH /connectors/{connector}/config: null removes a key. Errors are *Error with status 500.
 func DecodePatch(body []byte) (Config, error) {
 	var out Config
-	err := document(body, true, func(s *scanner, t token) (err error) {
+	err := document(body, "java.util.Map", func(s *scanner, t token) (err error) {
 		out, err = s.stringMap(t)
 		return err
 	})
-	if errors.Is(err, errNoValue) {
+	if errors.Is(err, errEmpty) {
 		return nil, nullPointer("java.util.Map.forEach(java.util.function.BiConsumer)", "patch")
 	}
 	return out, err

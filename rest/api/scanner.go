@@ -40,10 +40,10 @@ func newScanner(data []byte) *scanner {
 
 // location is a byte offset as line and column, in bytes from 1.
 func (s *scanner) location(at int) string {
-	before := bytes.ReplaceAll(s.data[:at], []byte("\r\n"), []byte("\n"))
+	before := bytes.ReplaceAll(s.data[:min(at, len(s.data))], []byte("\r\n"), []byte("\n"))
 	before = bytes.ReplaceAll(before, []byte("\r"), []byte("\n"))
 	return fmt.Sprintf("%sline: %d, column: %d]", redacted,
-		bytes.Count(before, []byte("\n"))+1, len(before)-bytes.LastIndexByte(before, '\n'))
+		bytes.Count(before, []byte("\n"))+1, at-min(at, len(s.data))+len(before)-bytes.LastIndexByte(before, '\n'))
 }
 
 // fail is a 500, as Java answers to malformed JSON.
@@ -61,7 +61,7 @@ func (s *scanner) unexpected(at int, expected string) error {
 		if r == '\n' || r == '\r' || r == '\t' {
 			r = ' '
 		} else {
-			return s.fail(at, "Illegal character ((CTRL-CHAR, code %d)): only regular white space (\\r, \\n, \\t) is allowed between tokens", r)
+			return s.fail(at+1, "Illegal character ((CTRL-CHAR, code %d)): only regular white space (\\r, \\n, \\t) is allowed between tokens", r)
 		}
 	}
 	return s.fail(at, "Unexpected character ('%c' (code %d)): %s", r, r, expected)
@@ -110,12 +110,21 @@ func (s *scanner) value() (token, error) {
 		s.open = append(s.open, start)
 		return token{kind: kind(c), start: start}, nil
 	case c == '"':
-		text, err := s.quoted("was expecting closing quote for a string value")
+		text, err := s.quoted("in VALUE_STRING")
 		return token{kind: 's', text: text, start: start}, err
 	case c == '-' || isDigit(c):
 		return s.number()
 	case isLetter(c):
 		return s.word()
+	case len(s.open) == 0 && (c == '}' || c == ']'):
+		what := map[byte]string{'}': "Object", ']': "Array"}[c]
+		return token{}, s.fail(start, "Unexpected close marker '%c': no open %s to close", rune(c), what)
+	case c == '/':
+		return token{}, s.unexpected(start, "maybe a (non-standard) comment? (not recognized as one since Feature 'ALLOW_COMMENTS' not enabled for parser)")
+	case c == '}' || c == ']':
+		return token{}, s.unexpected(start, "expected a value")
+	case c == '+':
+		return token{}, s.inNumber(start+1, "JSON spec does not allow numbers to have plus signs: enable `JsonReadFeature.ALLOW_LEADING_PLUS_SIGN_FOR_NUMBERS` to allow")
 	default:
 		return token{}, s.unexpected(start, "expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')")
 	}
@@ -154,7 +163,7 @@ func (s *scanner) number() (token, error) {
 		if isDigit(s.peek()) {
 			return t, s.fail(s.pos, "Invalid numeric value: Leading zeroes not allowed")
 		}
-	} else if err := s.digits("a digit (0-9) to follow minus sign, for valid numeric value"); err != nil {
+	} else if err := s.digits("expected digit (0-9) to follow minus sign, for valid numeric value"); err != nil {
 		return t, err
 	}
 	if s.peek() == '.' {
@@ -174,9 +183,7 @@ func (s *scanner) number() (token, error) {
 			return t, err
 		}
 	}
-	switch c, end := s.peek(), s.pos == len(s.data); {
-	case end || c == ',' || c == '}' || c == ']' || c <= ' ':
-	default:
+	if c := s.peek(); len(s.open) == 0 && s.pos < len(s.data) && c > ' ' {
 		return t, s.unexpected(s.pos, "Expected space separating root-level values")
 	}
 	t.text = string(s.data[start:s.pos])
@@ -185,15 +192,21 @@ func (s *scanner) number() (token, error) {
 
 func (s *scanner) digits(expected string) error {
 	if s.pos == len(s.data) {
-		return s.fail(s.pos, "Unexpected end-of-input in a Number value")
+		return s.fail(s.pos, "Unexpected end-of-input in FIELD_NAME")
 	}
 	if !isDigit(s.peek()) {
-		return s.unexpected(s.pos, expected)
+		return s.inNumber(s.pos, expected)
 	}
 	for isDigit(s.peek()) {
 		s.pos++
 	}
 	return nil
+}
+
+// inNumber complains about the byte at hand within a number; at is where Java says it is.
+func (s *scanner) inNumber(at int, why string) error {
+	c := s.data[s.pos]
+	return s.fail(at, "Unexpected character ('%c' (code %d)) in numeric value: %s", rune(c), c, why)
 }
 
 // peek is the byte at hand, 0 at the end.
@@ -227,13 +240,33 @@ func (s *scanner) quoted(atEnd string) (string, error) {
 		default:
 			r, size := utf8.DecodeRune(s.data[s.pos:])
 			if r == utf8.RuneError && size <= 1 {
-				return "", s.fail(s.pos, "Invalid UTF-8 start byte 0x%x", c)
+				return "", s.badUTF8()
 			}
 			out = utf8.AppendRune(out, r)
 			s.pos += size
 		}
 	}
-	return "", s.fail(s.pos, "Unexpected end-of-input: %s", atEnd)
+	return "", s.fail(s.pos, "Unexpected end-of-input %s", atEnd)
+}
+
+// badUTF8 complains about the sequence at hand: about its first byte, or the first that does not continue it.
+func (s *scanner) badUTF8() error {
+	c := s.data[s.pos]
+	size := 2
+	switch {
+	case c < 0xc0 || c >= 0xf8:
+		return s.fail(s.pos+1, "Invalid UTF-8 start byte 0x%x", c)
+	case c >= 0xf0:
+		size = 4
+	case c >= 0xe0:
+		size = 3
+	}
+	for i := s.pos + 1; i < min(s.pos+size, len(s.data)); i++ {
+		if s.data[i]&0xc0 != 0x80 {
+			return s.fail(i+1, "Invalid UTF-8 middle byte 0x%x", s.data[i])
+		}
+	}
+	return s.fail(s.pos+1, "Invalid UTF-8 start byte 0x%x", c)
 }
 
 // escape reads a backslash and what follows. Half a surrogate pair becomes U+FFFD.

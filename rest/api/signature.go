@@ -102,14 +102,31 @@ func CheckSignature(body []byte, signature, algorithm string, key []byte, allowe
 	return nil
 }
 
-// decodeSignature takes base64 with or without padding, as Java does.
+// decodeSignature takes base64 with or without padding. Its complaints are those of Java's decoder.
 func decodeSignature(text string) ([]byte, error) {
-	for _, c := range []byte(text) {
-		if !isDigit(c) && (!isLetter(c) || c == '_' || c == '$') && c != '+' && c != '/' && c != '=' {
+	if len(text) == 1 {
+		return nil, badRequest("Input byte[] should at least have 2 bytes for base64 bytes")
+	}
+	digits, padding, padded := strings.Cut(text, "=")
+	for _, c := range []byte(digits) {
+		if !isDigit(c) && (!isLetter(c) || c == '_' || c == '$') && c != '+' && c != '/' {
 			return nil, badRequest(fmt.Sprintf("Illegal base64 character %x", c))
 		}
 	}
-	sum, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	unit := len(digits) % 4 // characters in the last group of four
+	rest := padding
+	if unit == 2 {
+		rest = strings.TrimPrefix(padding, "=")
+	}
+	switch {
+	case padded && (unit == 0 || unit == 2 && rest == padding):
+		return nil, badRequest("Input byte array has wrong 4-byte ending unit")
+	case unit == 1:
+		return nil, badRequest("Last unit does not have enough valid bits")
+	case rest != "":
+		return nil, badRequest(fmt.Sprintf("Input byte array has incorrect ending byte at %d", len(text)-len(rest)))
+	}
+	sum, err := base64.RawStdEncoding.DecodeString(digits)
 	if err != nil {
 		return nil, badRequest("Input byte array has wrong 4-byte ending unit")
 	}
