@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/connectd/connectd/internal/testkit"
 )
@@ -100,6 +101,9 @@ func TestBrokerHasTheFeaturesThatKafkaFormatsItWith(t *testing.T) {
 func TestPausedBrokerAnswersNobodyUntilItContinues(t *testing.T) {
 	broker := testkit.StartBroker(t)
 	admin := kadm.NewClient(client(t, broker.Bootstrap))
+	if _, err := admin.ListTopics(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
 	broker.Pause()
 	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -121,9 +125,17 @@ func TestListenerOptionOpensASecuredListener(t *testing.T) {
 	if broker.Listener("SAFE") == "" || broker.Listener("SAFE") == broker.Bootstrap {
 		t.Fatalf("address of the listener: %q", broker.Listener("SAFE"))
 	}
+	list := func(ctx context.Context, options ...kgo.Opt) error {
+		_, err := kadm.NewClient(client(t, broker.Listener("SAFE"), options...)).ListTopics(ctx)
+		return err
+	}
+	alice := plain.Auth{User: "alice", Pass: "wonder"}
+	if err := list(deadline(t), kgo.SASL(alice.AsMechanism())); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	if _, err := kadm.NewClient(client(t, broker.Listener("SAFE"))).ListTopics(ctx); err == nil {
+	if err := list(ctx); err == nil {
 		t.Fatal("the secured listener let in a client without credentials")
 	}
 }
