@@ -7,18 +7,18 @@ type Kind uint8
 
 // The kinds of Connect's data model, with the Go type that carries a value.
 const (
-	Int8    Kind = iota + 1 // int8
-	Int16                   // int16
-	Int32                   // int32
-	Int64                   // int64
-	Float32                 // float32
-	Float64                 // float64
-	Boolean                 // bool
-	String                  // string
-	Bytes                   // []byte
-	Array                   // []any
-	Map                     // map[any]any
-	StructKind              // *Struct
+	Int8       Kind = iota + 1 // int8
+	Int16                      // int16
+	Int32                      // int32
+	Int64                      // int64
+	Float32                    // float32
+	Float64                    // float64
+	Boolean                    // bool
+	String                     // string
+	Bytes                      // []byte
+	Array                      // []any
+	Map                        // map[any]any
+	StructKind                 // *Struct
 )
 
 var kindNames = [...]string{"", "int8", "int16", "int32", "int64", "float", "double", "boolean", "string", "bytes", "array", "map", "struct"}

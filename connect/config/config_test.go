@@ -119,6 +119,22 @@ func TestSecretsStayHidden(t *testing.T) {
 	}
 }
 
+func TestPrintingValuesHidesSecrets(t *testing.T) {
+	v, err := sample().Parse(map[string]string{"topics": "a,b", "secret": "s3cret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Join(v.Lines(), "\n")
+	for _, text := range []string{lines, fmt.Sprintf("%v %+v %#v", v, v, &v), fmt.Sprintf("%+v", struct{ V Values }{v})} {
+		if strings.Contains(text, "s3cret") {
+			t.Error(text)
+		}
+	}
+	if !strings.Contains(lines, "secret = [hidden]") || !strings.HasPrefix(lines, "batch.bytes = 1048576\nconverter = null\n") {
+		t.Error(lines)
+	}
+}
+
 func TestDuplicatesAreDroppedWithAWarning(t *testing.T) {
 	v, err := sample().Parse(map[string]string{"topics": "a,b,a"})
 	if err != nil {

@@ -116,3 +116,18 @@ func (v Values) value(name string, allowed ...Type) any {
 	}
 	return v.parsed[name]
 }
+
+// Lines describes every declared property that could be parsed as "name = value", sorted by name, with secrets hidden:
+// for the log of what is in force.
+func (v Values) Lines() []string {
+	names := slices.Sorted(maps.Keys(v.parsed))
+	for i, name := range names {
+		names[i] = name + " = " + javaString(v.parsed[name])
+	}
+	return names
+}
+
+// Format keeps what the user gave, secrets included, out of whatever prints the Values.
+func (v Values) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "config.Values(%d properties)", len(v.parsed))
+}
