@@ -292,3 +292,8 @@ func (c *Config) ClientProps() map[string]string {
 	}
 	return props
 }
+
+// Format keeps the raw properties, secrets included, out of whatever prints the Config; see Values.Lines for a log.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "workerconf.Config(group %s)", c.GroupID)
+}

@@ -1,6 +1,7 @@
 package workerconf
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -218,6 +219,15 @@ func TestOverridePolicy(t *testing.T) {
 		"connector.client.config.override.allowlist", "linger.ms, acks")
 	if c.ClientOverridePolicy != "Allowlist" || len(c.ClientOverrideAllowlist) != 2 || len(warnings) > 0 {
 		t.Error(c.ClientOverridePolicy, c.ClientOverrideAllowlist, warnings)
+	}
+}
+
+func TestPrintingHidesSecrets(t *testing.T) {
+	c, _ := parse(t, "ssl.key.password", "s3cret", "producer.sasl.jaas.config", "s3cret")
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v", c, *c, c), strings.Join(c.Values.Lines(), "\n")} {
+		if strings.Contains(text, "s3cret") {
+			t.Error(text)
+		}
 	}
 }
 
