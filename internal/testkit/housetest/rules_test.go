@@ -14,12 +14,13 @@ const (
 	floor       layer = iota // nouns and values that all may name
 	pure                     // decisions and codecs
 	driver                   // each talks to one part of the world, and knows no other driver
-	composition              // joins drivers
+	composition              // joins drivers by interfaces
+	assembly                 // chooses the real clients and hands them in
 	command                  // programs, and tests of whole programs; nobody imports them
 )
 
 func (l layer) String() string {
-	return [...]string{"floor", "pure", "driver", "composition", "command"}[l]
+	return [...]string{"floor", "pure", "driver", "composition", "assembly", "command"}[l]
 }
 
 // room is one line of the house's plan. A room may be planned before it is built; a folder without a line of its own belongs to
@@ -36,6 +37,7 @@ type room struct {
 }
 
 var rooms = []room{
+	{path: "app", layer: assembly, beside: []string{"internal/node"}}, // the command line over nodes
 	{path: "connect", layer: floor, pure: true, stdlibOnly: true},
 	{path: "connect/config", layer: floor, pure: true, stdlibOnly: true},
 	{path: "connect/connecttest", layer: driver},
@@ -57,6 +59,7 @@ var rooms = []room{
 	{path: "internal/kafka", layer: driver},
 	{path: "internal/kgo", layer: driver},
 	{path: "internal/metrics", layer: floor},
+	{path: "internal/node", layer: assembly},
 	{path: "internal/testkit", layer: floor}, // nothing but tests import it, which another test checks
 	{path: "rest", layer: driver},
 	{path: "rest/api", layer: floor, pure: true},
@@ -82,8 +85,8 @@ var confined = []struct {
 	home    string
 	carried []layer // the layers that may import the home room
 }{
-	// The only cgo: everything else builds and tests without a C compiler, and commands hand it in.
-	{"github.com/confluentinc/confluent-kafka-go", "internal/kafka", []layer{command}},
+	// The only cgo: everything below builds and tests without a C compiler, and assemblies hand it in.
+	{"github.com/confluentinc/confluent-kafka-go", "internal/kafka", []layer{assembly, command}},
 }
 
 // Packages that a pure room cannot import; what lies below them counts too.

@@ -21,6 +21,8 @@ func TestRulesTellUpDownAndSideways(t *testing.T) {
 		{"connectors/all", "connectors/mirror", ""},
 		{"worker", "connectors/all", "sideways"},
 		{"cmd/connectd", "internal/kafka", ""},
+		{"app", "internal/node", ""},
+		{"internal/node", "app", "sideways"},
 		{"rest", "cmd/connectd", "upward"},
 	} {
 		from, _ := roomOf(module + "/" + test.from)
