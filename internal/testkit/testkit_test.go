@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,12 +17,14 @@ type recorder struct {
 	testing.TB
 	failures []string
 	cleanups []func()
+	skipped  bool
 }
 
 func (r *recorder) Helper()                           {}
 func (r *recorder) Cleanup(f func())                  { r.cleanups = append(r.cleanups, f) }
 func (r *recorder) Errorf(format string, args ...any) { r.fail(fmt.Sprintf(format, args...)) }
 func (r *recorder) Fatalf(format string, args ...any) { r.fail(fmt.Sprintf(format, args...)) }
+func (r *recorder) Skip(...any)                       { r.skipped = true }
 func (r *recorder) fail(message string)               { r.failures = append(r.failures, message) }
 
 func (r *recorder) finish() {
@@ -65,6 +68,40 @@ func TestNoLeaksSeesAGoroutineThatStays(t *testing.T) {
 	leak.finish()
 	if len(leak.failures) != 0 {
 		t.Errorf("failures although all goroutines ended: %q", leak.failures)
+	}
+}
+
+func TestMissingJavaSkipsLoudlyAndFailsInCI(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("PATH", t.TempDir())
+	_, err := newInstallation()
+	if !errors.Is(err, errMissing) || !strings.Contains(err.Error(), "java is not in PATH") {
+		t.Fatalf("without java: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(os.Getenv("PATH"), "java"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = newInstallation(); !errors.Is(err, errMissing) || !strings.Contains(err.Error(), "mvn is not in PATH") {
+		t.Fatalf("without mvn: %v", err)
+	}
+	atHome, inCI := &recorder{TB: t}, &recorder{TB: t}
+	t.Setenv("CI", "")
+	refuse(atHome, err)
+	if !atHome.skipped || len(atHome.failures) != 0 {
+		t.Errorf("at home: skipped %v, failures %q", atHome.skipped, atHome.failures)
+	}
+	t.Setenv("CI", "true")
+	refuse(inCI, err)
+	if len(inCI.failures) != 1 {
+		t.Errorf("in CI: failures %q", inCI.failures)
+	}
+}
+
+func TestKafkaIsTheBrokerNamedByTheEnvironment(t *testing.T) {
+	t.Setenv("KAFKA_BOOTSTRAP", "kafka.example:9092")
+	if got := Kafka(t); got != "kafka.example:9092" {
+		t.Errorf("Kafka: %q", got)
 	}
 }
 
