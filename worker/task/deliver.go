@@ -245,15 +245,14 @@ func (s *Source) flush() {
 	}
 }
 
+// stopTask stops the task, once: whoever comes second does not wait, as the first may hang.
 func (s *Source) stopTask() {
-	s.stopOnce.Do(func() {
-		if s.task == nil {
-			return
-		}
-		if err := guard("Stop", s.task.Stop); err != nil {
-			s.log.Warn("Stopping the task failed", "error", err)
-		}
-	})
+	if s.task == nil || !s.stopped.CompareAndSwap(false, true) {
+		return
+	}
+	if err := guard("Stop", s.task.Stop); err != nil {
+		s.log.Warn("Stopping the task failed", "error", err)
+	}
 }
 
 func (s *Source) closeProducer() {

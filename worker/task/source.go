@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -56,7 +57,7 @@ type Source struct {
 	task      connect.SourceTask
 	committer connect.Committer       // nil when the task is none
 	records   connect.RecordCommitter // nil when the task is none
-	stopOnce  sync.Once
+	stopped   atomic.Bool
 
 	// drain outlives soft by FlushTimeout: sending what was polled must end with it.
 	drain context.Context

@@ -1,0 +1,233 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func part(n int) connect.Entries {
+	return connect.Entries{{Key: "cluster", Value: "S"}, {Key: "partition", Value: int32(n)}, {Key: "topic", Value: "in"}}
+}
+
+func at(n int) connect.Entries { return connect.Entries{{Key: "offset", Value: int64(n)}} }
+
+// twin is the ledger as one would say it: everything is kept, and looked through from the start.
+type twin struct {
+	recs  []twinRec
+	taken map[int]int // partition -> number of the record whose offset was taken last, plus 1
+}
+
+type twinRec struct {
+	part  int
+	state state
+}
+
+func (w *twin) committable() map[int]int {
+	out, stuck := map[int]int{}, map[int]bool{}
+	for i, r := range w.recs {
+		if r.state != acked {
+			stuck[r.part] = true
+		}
+		if !stuck[r.part] {
+			out[r.part] = i + 1
+		}
+	}
+	for p, n := range w.taken {
+		if out[p] == n {
+			delete(out, p)
+		}
+	}
+	return out
+}
+
+func TestLedgerAgainstItsTwin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l, w := New(), &twin{taken: map[int]int{}}
+		var unstored []Pair
+		settle := func(t *rapid.T, to state, settle func(uint64) bool) {
+			seq := rapid.IntRange(0, len(w.recs)+1).Draw(t, "seq")
+			open := seq >= 1 && seq <= len(w.recs) && w.recs[seq-1].state == submitted
+			if got := settle(uint64(seq)); got != open {
+				t.Fatalf("settling %d: %v, the twin says %v", seq, got, open)
+			}
+			if open {
+				w.recs[seq-1].state = to
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"submit": func(t *rapid.T) {
+				// Runs long enough to fill chunks now and then.
+				for range rapid.SampledFrom([]int{1, 1, 2, 5, 400}).Draw(t, "run") {
+					p := rapid.IntRange(0, 3).Draw(t, "partition")
+					w.recs = append(w.recs, twinRec{part: p, state: submitted})
+					n := len(w.recs)
+					if seq := l.Submit(part(p), at(n), n); seq != uint64(n) {
+						t.Fatalf("record %d got number %d", n, seq)
+					}
+				}
+			},
+			"ack":  func(t *rapid.T) { settle(t, acked, l.Ack) },
+			"fail": func(t *rapid.T) { settle(t, lost, l.Fail) },
+			"ack many": func(t *rapid.T) {
+				every := rapid.IntRange(1, 3).Draw(t, "every")
+				for i := range w.recs {
+					if w.recs[i].state == submitted && i%every == 0 {
+						w.recs[i].state = acked
+						l.Ack(uint64(i + 1))
+					}
+				}
+			},
+			"take": func(t *rapid.T) {
+				want := w.committable()
+				unstored = l.Take()
+				got := map[int]int{}
+				for _, pair := range unstored {
+					p, _ := pair.Partition.Int64("partition")
+					n, _ := pair.Offset.Int64("offset")
+					got[int(p)] = int(n)
+					w.taken[int(p)] = int(n)
+				}
+				if d := cmp.Diff(want, got); d != "" {
+					t.Fatalf("committable, twin against ledger:\n%s", d)
+				}
+			},
+			"restore": func(t *rapid.T) {
+				l.Restore(unstored)
+				for _, pair := range unstored {
+					p, _ := pair.Partition.Int64("partition")
+					delete(w.taken, int(p))
+				}
+				unstored = nil
+			},
+			"": func(t *rapid.T) {
+				pending, failed := 0, 0
+				for i, r := range w.recs {
+					tag := l.Tag(uint64(i + 1))
+					switch r.state {
+					case submitted:
+						pending++
+						if tag != i+1 {
+							t.Fatalf("tag of %d is %v", i+1, tag)
+						}
+					case lost:
+						failed++
+					}
+					if r.state != submitted && tag != nil {
+						t.Fatalf("settled record %d still has its tag", i+1)
+					}
+				}
+				if l.Pending() != pending || l.Failed() != failed {
+					t.Fatalf("pending %d failed %d, the twin says %d and %d", l.Pending(), l.Failed(), pending, failed)
+				}
+			},
+		})
+	})
+}
+
+func TestStuckPartitionDoesNotHoldTheOthersMemory(t *testing.T) {
+	l := New()
+	stuck := l.Submit(part(0), at(0), nil)
+	for n := range 200 * chunkSize {
+		l.Ack(l.Submit(part(1), at(n), nil))
+	}
+	held := len(l.free)
+	for _, c := range l.chunks {
+		if c != nil {
+			held++
+		}
+	}
+	if held > maxFree+2 {
+		t.Errorf("%d chunks are held for one record in flight", held)
+	}
+	if got := l.Take(); len(got) != 1 || !slices.Equal(got[0].Partition, part(1)) {
+		t.Errorf("committable: %v, only partition 1 got ahead", got)
+	}
+	l.Ack(stuck)
+	if got := l.Take(); len(got) != 1 || !slices.Equal(got[0].Offset, at(0)) {
+		t.Errorf("committable after the stuck record: %v", got)
+	}
+}
+
+func TestIdlePartitionsAreForgotten(t *testing.T) {
+	l := New()
+	for n := range 1000 {
+		l.Ack(l.Submit(part(n), at(n), nil))
+	}
+	if got := len(l.Take()); got != 1000 {
+		t.Fatalf("took %d offsets, want 1000", got)
+	}
+	if len(l.byKey) != 0 {
+		t.Errorf("%d idle partitions are kept", len(l.byKey))
+	}
+}
+
+func TestPartitionsAreToldApartByTheirBytes(t *testing.T) {
+	e := func(k string, v any) connect.Entries { return connect.Entries{{Key: k, Value: v}} }
+	for _, c := range []struct {
+		a, b connect.Entries
+		same bool
+	}{
+		{e("p", int32(1)), e("p", int64(1)), true},
+		{e("p", 1), e("p", uint8(1)), true},
+		{e("p", 1), e("p", "1"), false},
+		{e("p", 1), e("p", 1.0), false},
+		{e("p", true), e("p", false), false},
+		{e("p", nil), e("p", ""), false},
+		{e("p", float32(0.5)), e("p", 0.5), true},
+		{nil, connect.Entries{}, false},
+		{append(e("a", "b"), e("c", "d")...), append(e("c", "d"), e("a", "b")...), false},
+		{e("a", "bc"), e("ab", "c"), false},
+		{e("p", []string{"x"}), e("p", []string{"y"}), false},
+	} {
+		t.Run(fmt.Sprint(c.a, c.b), func(t *testing.T) {
+			l := New()
+			l.Ack(l.Submit(c.a, at(1), nil))
+			l.Ack(l.Submit(c.b, at(2), nil))
+			if same := len(l.Take()) == 1; same != c.same {
+				t.Errorf("one partition: %v, want %v", same, c.same)
+			}
+		})
+	}
+}
+
+func TestAReusedPartitionSliceIsNoticed(t *testing.T) {
+	l := New()
+	p := part(0)
+	l.Ack(l.Submit(p, at(1), nil))
+	p[1].Value = int32(1)
+	l.Ack(l.Submit(p, at(2), nil))
+	want := []Pair{{part(0), at(1)}, {part(1), at(2)}}
+	if d := cmp.Diff(want, l.Take()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestNothingToStoreWithoutPartitionAndOffset(t *testing.T) {
+	l := New()
+	l.Ack(l.Submit(nil, nil, nil))
+	if got := l.Take(); len(got) != 0 {
+		t.Errorf("took %v", got)
+	}
+}
+
+func BenchmarkLedger(b *testing.B) {
+	for _, run := range []int{1, 500} {
+		b.Run(fmt.Sprintf("run=%d", run), func(b *testing.B) {
+			parts := []connect.Entries{part(0), part(1), part(2), part(3), part(4), part(5), part(6), part(7)}
+			l, off := New(), at(1)
+			b.ReportAllocs()
+			const inFlight = 10000
+			for n := range b.N {
+				l.Submit(parts[n/run%8], off, nil)
+				if n >= inFlight {
+					l.Ack(uint64(n - inFlight + 1))
+				}
+			}
+		})
+	}
+}
