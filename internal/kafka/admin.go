@@ -22,48 +22,29 @@ const adminTimeout = time.Minute
 
 // Admin makes administrative calls to one cluster. It is safe for concurrent use.
 type Admin struct {
-	c       *ck.AdminClient
-	servers string
-	logs    chan ck.LogEvent
-	done    chan struct{}
+	c        *ck.AdminClient
+	settings map[string]string
+	log      hclog.Logger
+	servers  string
 }
 
 // NewAdmin opens an administrative client with librdkafka settings. It does not wait for a broker.
 func NewAdmin(settings map[string]string, log hclog.Logger) (*Admin, error) {
 	tuneAllocator()
-	if log == nil {
-		log = hclog.NewNullLogger()
-	}
-	a := &Admin{servers: settings["bootstrap.servers"], logs: make(chan ck.LogEvent, 64), done: make(chan struct{})}
-	cm := ck.ConfigMap{"go.logs.channel.enable": true, "go.logs.channel": a.logs}
-	for _, m := range []map[string]string{defaults, settings} {
-		for k, v := range m {
-			if k != "log.queue" {
-				cm[k] = v
-			}
-		}
+	// This client can't log but to stderr; what matters is in the errors of its calls.
+	cm := ck.ConfigMap{"log_level": "0"}
+	for k, v := range settings {
+		cm[k] = v
 	}
 	c, err := ck.NewAdminClient(&cm)
 	if err != nil {
 		return nil, fmt.Errorf("Kafka client settings are refused: %w", err)
 	}
-	a.c = c
-	go func() {
-		defer close(a.done)
-		h := handle{log: log}
-		for e := range a.logs {
-			h.logLine(e.Level, e.Tag, e.Message)
-		}
-	}()
-	return a, nil
+	return &Admin{c: c, settings: settings, log: log, servers: settings["bootstrap.servers"]}, nil
 }
 
 // Close releases the client; no other call may be under way.
-func (a *Admin) Close() {
-	a.c.Close()
-	close(a.logs)
-	<-a.done
-}
+func (a *Admin) Close() { a.c.Close() }
 
 // bounded gives ctx a deadline if it has none, and what is left until then.
 func bounded(ctx context.Context) (context.Context, context.CancelFunc, time.Duration) {
@@ -104,26 +85,11 @@ func (a *Admin) code(what string, ke ck.Error) error {
 	return fmt.Errorf("%s: %w", what, e)
 }
 
-// Cluster describes a Kafka cluster.
-type Cluster struct {
-	ID string
-	// Brokers is the number of brokers that run.
-	Brokers int
-}
-
-// Cluster asks for the cluster's id and size. Its error tells what to check when no broker answers.
+// Cluster asks for the cluster's id and size, as Connect does.
 func (a *Admin) Cluster(ctx context.Context) (Cluster, error) {
-	ctx, cancel, left := bounded(ctx)
+	ctx, cancel, _ := bounded(ctx)
 	defer cancel()
-	res, err := a.c.DescribeCluster(ctx, ck.SetAdminRequestTimeout(left))
-	if err != nil {
-		return Cluster{}, a.fail("connecting to the Kafka cluster", err)
-	}
-	c := Cluster{Brokers: len(res.Nodes)}
-	if res.ClusterID != nil {
-		c.ID = *res.ClusterID
-	}
-	return c, nil
+	return Connect(ctx, a.settings, a.log)
 }
 
 // Topic is a topic's shape.

@@ -6,7 +6,8 @@ package kafka
 #include <malloc.h>
 static void ck_tune_malloc(void) {
 	mallopt(M_ARENA_MAX, 2);
-	mallopt(M_TRIM_THRESHOLD, 8 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
 }
 */
 import "C"

@@ -19,6 +19,7 @@ const (
 	codeAllBrokersDown   = -187
 	codeTimedOut         = -185
 	codePartitionEOF     = -191
+	codeSSL              = -181
 	codeAuthentication   = -169
 	codeFatal            = -150
 	codePurgeQueue       = -152

@@ -268,6 +268,9 @@ rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *rk, int all_topics, rd_kafka_t
                                       const struct rd_kafka_metadata **metadatap, int timeout_ms);
 void rd_kafka_metadata_destroy(const struct rd_kafka_metadata *metadata);
 
+char *rd_kafka_clusterid(rd_kafka_t *rk, int timeout_ms);
+void rd_kafka_mem_free(rd_kafka_t *rk, void *ptr);
+
 // Offsets by the admin interface, which works on any kind of client.
 rd_kafka_AdminOptions_t *rd_kafka_AdminOptions_new(rd_kafka_t *rk, rd_kafka_admin_op_t for_api);
 void rd_kafka_AdminOptions_destroy(rd_kafka_AdminOptions_t *options);

@@ -1,0 +1,109 @@
+package kafka
+
+/*
+#include <stdlib.h>
+#include "glue.h"
+*/
+import "C"
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Cluster describes a Kafka cluster.
+type Cluster struct {
+	ID string
+	// Brokers is the number of brokers that run.
+	Brokers int
+}
+
+// Connect finds out whether a cluster can be reached, and asks for its id and size. It tries until ctx ends, but not
+// after a refusal that no waiting helps against. Its error is one line that says what to check.
+func Connect(ctx context.Context, settings map[string]string, log hclog.Logger) (Cluster, error) {
+	const what = "connecting to the Kafka cluster"
+	if log == nil {
+		log = hclog.NewNullLogger()
+	}
+	conf, err := newConf(settings, nil)
+	if err != nil {
+		return Cluster{}, err
+	}
+	var mu sync.Mutex
+	var last *Error
+	refused := make(chan struct{})
+	// The errors of the attempts make up the answer, so they need not be logged one by one.
+	h := handle{servers: settings["bootstrap.servers"], onError: func(e *Error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if last == nil || e.Code != codeAllBrokersDown { // which says less than what came before
+			last = e
+		}
+		if e.refusal() {
+			select {
+			case <-refused:
+			default:
+				close(refused)
+			}
+		}
+	}}
+	if err := h.open(C.RD_KAFKA_PRODUCER, conf); err != nil {
+		return Cluster{}, err
+	}
+	defer func() {
+		h.stop()
+		h.destroy()
+	}()
+	for {
+		c, code := h.cluster()
+		if code == 0 {
+			return c, nil
+		}
+		cause := codeError(code)
+		var stop bool
+		select {
+		case <-refused:
+			stop = true
+		case <-ctx.Done():
+			stop = true
+		case <-time.After(100 * time.Millisecond):
+		}
+		if !stop {
+			continue
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if last != nil && last.refusal() {
+			return Cluster{}, fmt.Errorf("%s: the Kafka brokers at %s refuse the connection: check security.protocol, sasl.mechanism, "+
+				"sasl.jaas.config and the certificates (%w)", what, h.servers, last)
+		}
+		if last != nil {
+			cause = last
+		}
+		return Cluster{}, unreachable(h.servers, what, cause)
+	}
+}
+
+// refusal tells errors that stay: wrong credentials or certificates.
+func (e *Error) refusal() bool {
+	return e.Code == codeAuthentication || e.Code == codeSSL
+}
+
+func (h *handle) cluster() (Cluster, int) {
+	var md *C.struct_rd_kafka_metadata
+	if code := C.rd_kafka_metadata(h.rk, 0, nil, &md, 500); code != 0 {
+		return Cluster{}, int(code)
+	}
+	c := Cluster{Brokers: int(md.broker_cnt)}
+	C.rd_kafka_metadata_destroy(md)
+	if id := C.rd_kafka_clusterid(h.rk, 0); id != nil {
+		c.ID = C.GoString(id)
+		C.rd_kafka_mem_free(h.rk, unsafe.Pointer(id))
+	}
+	return c, 0
+}
