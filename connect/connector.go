@@ -64,7 +64,8 @@ type Committer interface {
 }
 
 // RecordCommitter is an optional interface of a SourceTask: CommitRecord runs for every record once it is in Kafka, or
-// was dropped by a transform (md is nil then). It comes from another goroutine than Poll and must not block for long.
+// was dropped by a transform (md is nil then). It comes from another goroutine than Poll and must not block for long. rec
+// and md are the worker's again when it returns; what they refer to may be kept.
 type RecordCommitter interface {
 	CommitRecord(rec *SourceRecord, md *RecordMetadata) error
 }

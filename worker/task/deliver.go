@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -18,6 +19,8 @@ func (c sourceContext) Logger() *slog.Logger          { return Slog(c.s.log) }
 // delivered takes outcomes from the producer's goroutine.
 func (s *Source) delivered(ds []Delivery) {
 	if s.records != nil {
+		s.recordMu.Lock()
+		defer s.recordMu.Unlock()
 		s.commitRecords(ds)
 	}
 	var used []string
@@ -34,6 +37,7 @@ func (s *Source) delivered(ds []Delivery) {
 			used = s.use(d, used)
 		}
 	}
+	s.freeBatches()
 	s.mu.Unlock()
 	for _, topic := range used {
 		s.cfg.TopicUsed(topic)
@@ -68,10 +72,8 @@ func (s *Source) logLost(ds []Delivery) {
 	}
 }
 
-// commitRecords tells the task about outcomes, before the records count as acknowledged.
+// commitRecords tells the task about outcomes, before the records count as acknowledged. The caller holds recordMu.
 func (s *Source) commitRecords(ds []Delivery) {
-	s.recordMu.Lock()
-	defer s.recordMu.Unlock()
 	s.tags = s.tags[:0]
 	s.mu.Lock()
 	for i := range ds {
@@ -79,9 +81,7 @@ func (s *Source) commitRecords(ds []Delivery) {
 		s.tags = append(s.tags, t)
 	}
 	s.mu.Unlock()
-	defer clear(s.tags)
-
-	mds := make([]connect.RecordMetadata, len(ds))
+	s.mds = slices.Grow(s.mds[:0], len(ds))[:len(ds)]
 	failures := 0
 	var first error
 	err := guard("CommitRecord", func() error {
@@ -92,7 +92,7 @@ func (s *Source) commitRecords(ds []Delivery) {
 			}
 			var md *connect.RecordMetadata
 			if d.Err == nil {
-				md = &mds[i]
+				md = &s.mds[i]
 				*md = connect.RecordMetadata{Topic: t.topic, Partition: d.Partition, Offset: d.Offset}
 			}
 			if err := s.records.CommitRecord(&t.rec, md); err != nil {
@@ -103,6 +103,23 @@ func (s *Source) commitRecords(ds []Delivery) {
 		return nil
 	})
 	s.recordFailures(err, failures, first)
+}
+
+// freeBatches takes the records that commitRecords saw out of their batches. The caller holds recordMu, if there are
+// any, and mu.
+func (s *Source) freeBatches() {
+	for _, t := range s.tags {
+		if t == nil {
+			continue
+		}
+		b := t.batch
+		if b.left--; b.left == 0 && len(s.batches) < maxFreeBatches {
+			clear(b.recs)
+			s.batches = append(s.batches, b)
+		}
+	}
+	clear(s.tags)
+	s.tags = s.tags[:0]
 }
 
 // commitDropped tells the task about records that never go to Kafka.

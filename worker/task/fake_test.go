@@ -210,16 +210,6 @@ func (p *fakeProducer) Close() {
 	p.j.add("close producer")
 }
 
-func (p *fakeProducer) values() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out []string
-	for _, r := range p.sent {
-		out = append(out, string(r.Value))
-	}
-	return out
-}
-
 // fakeOffsets keeps stored offsets as "partition=offset" lines.
 type fakeOffsets struct {
 	j    *journal

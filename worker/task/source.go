@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,6 +79,8 @@ type Source struct {
 
 	recordMu sync.Mutex // CommitRecord comes from one goroutine at a time
 	tags     []*sent
+	mds      []connect.RecordMetadata
+	batches  []*sentBatch // free ones, guarded by mu
 
 	committing sync.WaitGroup
 	finishing  chan struct{} // closed when the loop has ended
@@ -87,7 +90,17 @@ type Source struct {
 type sent struct {
 	rec   connect.SourceRecord
 	topic string // after transformations
+	batch *sentBatch
 }
+
+// sentBatch holds the records of one Poll, to be used again once all of them are settled.
+type sentBatch struct {
+	recs []sent
+	left int
+}
+
+// maxFreeBatches bounds the batches kept for reuse.
+const maxFreeBatches = 64
 
 // pollBackoff is the first wait after a Retriable failure of Poll, maxPollBackoff the longest.
 const (
@@ -267,12 +280,9 @@ func (s *Source) send(recs []connect.SourceRecord) error {
 
 // submit numbers the records in the ledger.
 func (s *Source) submit(recs []connect.SourceRecord, out []ProducerRecord) {
-	var batch []sent
+	var batch *sentBatch
 	if s.records != nil {
-		batch = make([]sent, len(out)) // a copy: the task may reuse its slice
-		for i := range out {
-			batch[i] = sent{rec: recs[s.conv.origin(i)], topic: out[i].Topic}
-		}
+		batch = s.batch(recs, out)
 	}
 	last := ""
 	s.mu.Lock()
@@ -281,7 +291,7 @@ func (s *Source) submit(recs []connect.SourceRecord, out []ProducerRecord) {
 		rec := &recs[s.conv.origin(i)]
 		var tag any
 		if batch != nil {
-			tag = &batch[i]
+			tag = &batch.recs[i]
 		}
 		out[i].Seq = s.book.Submit(rec.SourcePartition, rec.SourceOffset, tag)
 		if topic := out[i].Topic; s.cfg.TopicUsed != nil && topic != last {
@@ -292,6 +302,24 @@ func (s *Source) submit(recs []connect.SourceRecord, out []ProducerRecord) {
 			}
 		}
 	}
+}
+
+// batch copies the records that are about to be sent, as the task may reuse its slice.
+func (s *Source) batch(recs []connect.SourceRecord, out []ProducerRecord) *sentBatch {
+	s.mu.Lock()
+	b := &sentBatch{}
+	if n := len(s.batches); n > 0 {
+		b = s.batches[n-1]
+		s.batches = s.batches[:n-1]
+	}
+	s.mu.Unlock()
+	b.left = len(out)
+	b.recs = slices.Grow(b.recs, len(out))[:len(out)]
+	for i := range out {
+		t := &b.recs[i]
+		t.rec, t.topic, t.batch = recs[s.conv.origin(i)], out[i].Topic, b
+	}
+	return b
 }
 
 // produce hands the records to the producer, unless the task was killed.
