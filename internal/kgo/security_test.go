@@ -68,7 +68,7 @@ func TestTLSRefusals(t *testing.T) {
 		"unknown authority":     {map[string]string{"ssl.truststore.location": "", "ssl.truststore.password": ""}, "unknown authority"},
 		"name not compared":     {map[string]string{"ssl.endpoint.identification.algorithm": ""}, ""},
 		"no name, no authority": {map[string]string{"ssl.endpoint.identification.algorithm": "", "ssl.truststore.location": "", "ssl.truststore.password": ""}, "unknown authority"},
-		"wrong password":        {map[string]string{"sasl.jaas.config": `x.PlainLoginModule required username="plain" password="x";`}, "EOF"}, // the fake hangs up,
+		"wrong password":        {map[string]string{"sasl.jaas.config": `x.PlainLoginModule required username="plain" password="x";`}, "EOF"}, // the fake hangs up
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
