@@ -19,8 +19,10 @@ func (p *planner) balance() {
 	surplus := p.surplus()
 	switch {
 	case surplus.empty():
-		p.s.RevokedInPrevious = false
-		p.s.SuccessiveRevocations = 0
+		// Java keeps the count when a delay ended in between, so that the next pause is longer.
+		if p.s.RevokedInPrevious {
+			p.s.RevokedInPrevious, p.s.SuccessiveRevocations = false, 0
+		}
 		return
 	case p.s.RevokedInPrevious:
 		p.s.SuccessiveRevocations++

@@ -5,7 +5,7 @@
 // come in; assignments and the new memory are values that go out. It must not touch a client, clock, logger or goroutine.
 //
 // An operator sees what Kafka Connect 4.3's IncrementalCooperativeAssignor and EagerAssignor would have done, with two
-// deliberate differences. Where Java's choice depends on the iteration order of a hash map, workers come in the order of
+// deliberate differences (and delays may differ by a millisecond of rounding). Where Java's choice depends on the iteration order of a hash map, workers come in the order of
 // their member ids. And work that runs but is no longer configured is always revoked: Java looks only at what it
 // remembers to have assigned, so a leader elected anew leaves a deleted connector running until a later rebalance.
 package assign
