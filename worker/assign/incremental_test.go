@@ -253,3 +253,20 @@ func TestSuccessiveRevocationsBackOff(t *testing.T) {
 	}
 	g.settle()
 }
+
+// Once balanced, the next burst of joining workers starts from the shortest pause again.
+func TestBackoffStartsAnewOnceBalanced(t *testing.T) {
+	g := newGroup(t, fiveMinutes)
+	g.join()
+	g.config["a"] = 24
+	g.settle()
+	for range 2 {
+		g.join()
+		g.round(nil)
+		g.join()
+		if plan := g.round(nil); plan.Delay != 40*time.Millisecond {
+			t.Fatalf("delay %v, want 40ms", plan.Delay)
+		}
+		g.settle()
+	}
+}
