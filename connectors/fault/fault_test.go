@@ -108,7 +108,7 @@ func TestFaultStrikesWhereAndWhenItIsAskedFor(t *testing.T) {
 		{set.Source(), "fault.point=poll fault.tasks=1", ""},
 		{set.Source(), "fault.point=poll fault.tasks=0,1 fault.times=1", "poll"},
 		{set.Source(), "fault.point=commit", "commit"},
-		{set.Source(), "fault.point=nowhere", "connector.start, task.start"},
+		{set.Source(), "fault.point=nowhere", "connector.start"},
 		{set.Sink(), "fault.point=put fault.after=3 fault.action=retriable", "put retriable, put retriable"},
 		{set.Sink(), "fault.point=put fault.after=3 fault.times=1", "put"},
 		{set.Sink(), "fault.point=precommit", "precommit"},
