@@ -100,6 +100,14 @@ func (c *String) ToData(_ string, data []byte) (*connect.Schema, any, error) {
 
 var errBytesHaveNoText = errors.New("StringConverter cannot write bytes, they have no text; use ByteArrayConverter")
 
+// Text gives the text of a value as StringConverter writes it, "null" for nil. Bytes are taken as UTF-8.
+func Text(value any) (string, error) {
+	if b, ok := value.([]byte); ok {
+		return strings.ToValidUTF8(string(b), "\uFFFD"), nil
+	}
+	return javaText(value)
+}
+
 // javaText gives what Java's String.valueOf has for a value.
 func javaText(value any) (string, error) {
 	switch v := value.(type) {

@@ -105,10 +105,11 @@ func FormatFloat(f float64, bits int) string {
 		}
 		return s
 	}
-	mant, exp, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, bits), "e")
-	if !strings.Contains(mant, ".") {
-		mant += ".0"
+	text := strconv.FormatFloat(f, 'e', -1, bits)
+	if !strings.Contains(text, ".") {
+		text = strconv.FormatFloat(f, 'e', 1, bits) // Java has two digits at least: 4.9E-324, not 5.0E-324
 	}
+	mant, exp, _ := strings.Cut(text, "e")
 	n, _ := strconv.Atoi(exp) // FormatFloat's own output
 	return mant + "E" + strconv.Itoa(n)
 }
