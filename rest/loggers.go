@@ -45,7 +45,7 @@ func (s *Server) setLogger(q *request) (*response, error) {
 	if !slices.Contains(logLevels, strings.ToUpper(level)) {
 		return nil, &api.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("invalid log level '%s'.", level)}
 	}
-	cluster := equalFold(q.URL.Query().Get("scope"), "cluster")
+	cluster := strings.EqualFold(q.URL.Query().Get("scope"), "cluster")
 	changed, err := s.herder.SetLogger(q.ctx, q.param("logger"), strings.ToUpper(level), cluster)
 	if err != nil {
 		return nil, err

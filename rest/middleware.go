@@ -23,6 +23,7 @@ func (s *Server) wrap(router http.Handler, public bool) http.Handler {
 			s.log.Debug("Request", "method", r.Method, "path", r.URL.EscapedPath(), "status", rec.status,
 				"bytes", rec.bytes, "remote", r.RemoteAddr, "took", time.Since(start))
 		}()
+		s.limitReads(rec)
 		rec.Header().Set("Server", "connectd/"+s.cfg.Version)
 		if public {
 			s.cors.apply(rec.Header(), r)

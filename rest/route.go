@@ -85,5 +85,3 @@ func namesJSON(contentType string) bool {
 	media, _, _ := mime.ParseMediaType(contentType)
 	return media == "application/json"
 }
-
-func equalFold(a, b string) bool { return strings.EqualFold(a, b) }

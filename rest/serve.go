@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/connectd/connectd/internal/cluster"
@@ -63,7 +64,7 @@ func (q *request) optionalFlag(name string) *bool {
 	if text == "" {
 		return nil
 	}
-	is := equalFold(text, "true")
+	is := strings.EqualFold(text, "true")
 	return &is
 }
 
@@ -101,14 +102,12 @@ func (s *Server) handle(rt route) http.HandlerFunc {
 }
 
 func (s *Server) answer(rt route, w http.ResponseWriter, q *request) (*response, error) {
-	if rt.body {
-		var err error
-		if q.body, err = s.readBody(w, q.Request); err != nil {
-			return nil, err
-		}
-		if rt.consumes && len(q.body) > 0 && !namesJSON(q.Header.Get("Content-Type")) {
-			return nil, plain(http.StatusUnsupportedMediaType)
-		}
+	var err error
+	if q.body, err = s.readBody(w, q.Request); err != nil {
+		return nil, err
+	}
+	if rt.body && rt.consumes && len(q.body) > 0 && !namesJSON(q.Header.Get("Content-Type")) {
+		return nil, plain(http.StatusUnsupportedMediaType)
 	}
 	resp, err := rt.handler(q)
 	var notLeader *cluster.NotLeader
@@ -124,13 +123,9 @@ func (s *Server) answer(rt route, w http.ResponseWriter, q *request) (*response,
 	return resp, err
 }
 
-// readBody takes the whole body, within the limits of size and time that keep slow or greedy clients away.
+// readBody takes the whole body, wanted or not, within the limit of size and the deadline that limitReads has set; the deadline
+// ends with the body, as the wait for the herder may be longer.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// Recorders in tests know no deadlines; real connections do.
-	ctl := http.NewResponseController(w)
-	if err := ctl.SetReadDeadline(time.Now().Add(s.cfg.ReadTimeout)); err == nil {
-		defer func() { _ = ctl.SetReadDeadline(time.Time{}) }()
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.cfg.MaxBodyBytes))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -142,7 +137,14 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	if err != nil {
 		return nil, cluster.BadRequest("Cannot read the body: %v", err)
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return body, nil
+}
+
+// limitReads keeps a slow client from holding a connection: without a deadline even an answer that ignores the body would wait
+// for it. Recorders in tests know no deadlines; real connections do.
+func (s *Server) limitReads(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.cfg.ReadTimeout))
 }
 
 // write sends a success.
@@ -185,7 +187,8 @@ func (s *Server) bareError(w http.ResponseWriter, status int) {
 
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := toAPI(err)
-	if e.Status == http.StatusInternalServerError {
+	// An api.Error is a caller's mistake, whatever status Java gives it.
+	if e.Status == http.StatusInternalServerError && !errors.As(err, new(*api.Error)) {
 		s.log.Error("Request failed", "method", r.Method, "path", r.URL.Path, "error", e.Message)
 	}
 	w.Header().Set("Content-Type", "application/json")

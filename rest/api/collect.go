@@ -1,7 +1,5 @@
 package api
 
-import "fmt"
-
 // object reads the members of an object whose opening brace was read; each must consume one value.
 func (s *scanner) object(member func(name string) error) error {
 	for first := true; ; first = false {
@@ -165,7 +163,7 @@ func (s *scanner) stringMap(t token) (Config, error) {
 		if err != nil {
 			return err
 		}
-		return s.at(fmt.Sprintf("java.util.LinkedHashMap[%q]", name), func() error {
+		return s.at(`java.util.LinkedHashMap["`+name+`"]`, func() error {
 			out[name], err = s.text(t)
 			return err
 		})

@@ -138,13 +138,13 @@ func (s *scanner) createConnector(t token, req *CreateConnectorRequest) error {
 			}
 			return s.skipValue()
 		}
-		return s.at(fmt.Sprintf("%s[%q]", createClass, name), func() error { return s.createField(name, req) })
+		return s.at(createClass+`["`+name+`"]`, func() error { return s.createField(name, req) })
 	})
 	if err != nil || unknown == "" {
 		return err
 	}
-	return s.at(fmt.Sprintf("%s[%q]", createClass, unknown), func() error {
-		return s.fail(s.pos, "Unrecognized field %q (class %s), not marked as ignorable (3 known properties: \"config\", \"name\", \"initial_state\")",
+	return s.at(createClass+`["`+unknown+`"]`, func() error {
+		return s.fail(s.pos, "Unrecognized field \"%s\" (class %s), not marked as ignorable (3 known properties: \"config\", \"name\", \"initial_state\")",
 			unknown, createClass)
 	})
 }
