@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -92,13 +91,12 @@ func (a *Admin) Cluster(ctx context.Context) (Cluster, error) {
 	return Connect(ctx, a.settings, a.log)
 }
 
-// Topic is a topic's shape.
-type Topic struct {
-	Name        string
-	Partitions  int32
-	Replication int16
-	Internal    bool
-}
+// The shapes of what is asked and answered are shared with those who ask.
+type (
+	Topic        = client.Topic
+	ConfigEntry  = client.ConfigEntry
+	ConfigChange = client.ConfigChange
+)
 
 // Topics lists the cluster's topics that may be seen.
 func (a *Admin) Topics(ctx context.Context) (map[string]Topic, error) {
@@ -117,10 +115,7 @@ func (a *Admin) Topics(ctx context.Context) (map[string]Topic, error) {
 		if t.Error.Code() != ck.ErrNoError || len(t.Partitions) == 0 {
 			continue
 		}
-		out[name] = Topic{
-			Name: name, Partitions: int32(len(t.Partitions)), Replication: int16(len(t.Partitions[0].Replicas)),
-			Internal: strings.HasPrefix(name, "__"),
-		}
+		out[name] = Topic{Name: name, Partitions: int32(len(t.Partitions)), Replication: int16(len(t.Partitions[0].Replicas))}
 	}
 	return out, nil
 }
@@ -136,9 +131,6 @@ func (a *Admin) inContext(ctx context.Context, call func() error) error {
 		return ctx.Err()
 	}
 }
-
-// ErrTopicExists is what creating a topic that is there already answers.
-var ErrTopicExists = &Error{Code: codeTopicExists, Text: "the topic exists already"}
 
 // CreateTopics creates topics and returns an error for each that was not created, by name.
 func (a *Admin) CreateTopics(ctx context.Context, specs ...client.TopicSpec) (map[string]error, error) {
@@ -225,15 +217,6 @@ func (a *Admin) checkCompacted(ctx context.Context, topic, purpose, property str
 	return nil
 }
 
-// ConfigEntry is one setting of a topic.
-type ConfigEntry struct {
-	Value string
-	// Default says that the value is not set on the topic itself.
-	Default   bool
-	ReadOnly  bool
-	Sensitive bool
-}
-
 // TopicConfigs asks for all settings of topics. It fails when one of them may not be read.
 func (a *Admin) TopicConfigs(ctx context.Context, topics ...string) (map[string]map[string]ConfigEntry, error) {
 	ctx, cancel, left := bounded(ctx)
@@ -253,19 +236,11 @@ func (a *Admin) TopicConfigs(ctx context.Context, topics ...string) (map[string]
 		}
 		m := make(map[string]ConfigEntry, len(r.Config))
 		for name, e := range r.Config {
-			m[name] = ConfigEntry{Value: e.Value, ReadOnly: e.IsReadOnly, Sensitive: e.IsSensitive, Default: e.Source != ck.ConfigSourceDynamicTopic}
+			m[name] = ConfigEntry{Value: e.Value, ReadOnly: e.IsReadOnly, Sensitive: e.IsSensitive, Source: client.ConfigSource(e.Source)}
 		}
 		out[r.Name] = m
 	}
 	return out, nil
-}
-
-// ConfigChange is what to do to one topic's settings.
-type ConfigChange struct {
-	Topic string
-	// Set gives new values, Delete names settings that fall back to their default.
-	Set    map[string]string
-	Delete []string
 }
 
 // AlterTopicConfigs changes settings one by one, leaving others alone (IncrementalAlterConfigs).

@@ -14,14 +14,12 @@ import (
 	"unsafe"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/connectd/connectd/internal/client"
 )
 
 // Cluster describes a Kafka cluster.
-type Cluster struct {
-	ID string
-	// Brokers is the number of brokers that run.
-	Brokers int
-}
+type Cluster = client.Cluster
 
 // Connect finds out whether a cluster can be reached, and asks for its id and size. It tries until ctx ends, but not
 // after a refusal that no waiting helps against. Its error is one line that says what to check.

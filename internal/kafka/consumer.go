@@ -131,7 +131,7 @@ func (c *Consumer) note(e fetchError) {
 	default:
 		err := error(&Error{Code: e.code, Text: e.text})
 		if e.tp.Topic != "" {
-			err = &PartitionError{e.tp, err}
+			err = &PartitionError{TopicPartition: e.tp, Err: err}
 		}
 		c.failed = errors.Join(c.failed, err)
 	}
@@ -251,7 +251,7 @@ func (c *Consumer) Position(tp connect.TopicPartition) (int64, error) {
 	case "earliest", "smallest", "beginning":
 		spec = Earliest
 	case "error":
-		return 0, &PartitionError{tp, codeError(codeNoOffset)}
+		return 0, &PartitionError{TopicPartition: tp, Err: codeError(codeNoOffset)}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -9,7 +9,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+
+	"github.com/connectd/connectd/internal/client"
 )
 
 // Error codes of librdkafka (negative) and of the Kafka protocol (positive) that callers ask about.
@@ -31,13 +34,14 @@ const (
 	codeMaxPollExceeded  = -147
 	codeNoOffset         = -168
 
-	codeOffsetOutOfRange  = 1
-	codeUnknownTopicOrPar = 3
-	codeTopicAuth         = 29
-	codeGroupAuth         = 30
-	codeClusterAuth       = 31
-	codeTopicExists       = 36
-	codeProducerFenced    = 90
+	codeOffsetOutOfRange   = 1
+	codeUnknownTopicOrPar  = 3
+	codeTopicAuth          = 29
+	codeGroupAuth          = 30
+	codeClusterAuth        = 31
+	codeTopicExists        = 36
+	codeInvalidReplication = 38
+	codeProducerFenced     = 90
 )
 
 // Error is a failure reported by the Kafka client or a broker.
@@ -52,18 +56,32 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
-// Is lets errors.Is compare by code.
+// Is makes errors.Is answer by code: for another Error, and for the errors of the client package.
 func (e *Error) Is(target error) bool {
-	var t *Error
-	return errors.As(target, &t) && t.Code == e.Code
+	switch target {
+	case client.ErrOffsetOutOfRange:
+		return e.Code == codeOffsetOutOfRange || e.Code == codeAutoOffsetReset
+	case client.ErrTopicExists:
+		return e.Code == codeTopicExists
+	case client.ErrUnknownTopic:
+		return e.Code == codeUnknownTopicOrPar || e.Code == codeUnknownTopic || e.Code == codeUnknownPartition
+	case client.ErrReplication:
+		return e.Code == codeInvalidReplication
+	case client.ErrUnauthorized:
+		return slices.Contains(authorizationCodes, e.Code)
+	}
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
 }
 
 // ErrClosed is what calls on a closed client answer.
 var ErrClosed = errors.New("the Kafka client is closed")
 
-// ErrOffsetOutOfRange says that a position does not exist in the partition (any more): its records were deleted by
-// retention, or the topic was made anew.
-var ErrOffsetOutOfRange = &Error{Code: codeAutoOffsetReset, Text: "offset out of range"}
+// ErrTopicExists is what creating a topic that is there already answers.
+var ErrTopicExists = client.ErrTopicExists
+
+// ErrOffsetOutOfRange says that a position does not exist in the partition (any more).
+var ErrOffsetOutOfRange = client.ErrOffsetOutOfRange
 
 // IsFenced tells whether err says that a newer client with the same transactional id took over.
 func IsFenced(err error) bool {
@@ -71,11 +89,11 @@ func IsFenced(err error) bool {
 	return errors.As(err, &e) && (e.Code == codeFenced || e.Code == codeProducerFenced)
 }
 
+// authorizationCodes are the protocol's errors of missing ACLs: topic, group, cluster, transactional id.
+var authorizationCodes = []int{codeTopicAuth, codeGroupAuth, codeClusterAuth, 53}
+
 // IsAuthorization tells whether err is a missing ACL.
-func IsAuthorization(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && (e.Code == codeTopicAuth || e.Code == codeGroupAuth || e.Code == codeClusterAuth || e.Code == 53)
-}
+func IsAuthorization(err error) bool { return errors.Is(err, client.ErrUnauthorized) }
 
 // codeErrors keeps one error per bare code, since a failed batch has the same for each of its records.
 var codeErrors sync.Map

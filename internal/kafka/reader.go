@@ -21,8 +21,8 @@ import (
 
 // Positions besides offsets.
 const (
-	Earliest int64 = -2
-	Latest   int64 = -1
+	Earliest = client.Earliest
+	Latest   = client.Latest
 )
 
 // consumerDefaults follow Java's consumer where librdkafka's own defaults differ and the caller says nothing; the queue
@@ -143,18 +143,8 @@ func (r *Reader) stop(tp connect.TopicPartition) error {
 	return nil
 }
 
-// PartitionError is a failure of one partition that a Reader reads.
-type PartitionError struct {
-	connect.TopicPartition
-	Err error
-}
-
-func (e *PartitionError) Error() string {
-	return fmt.Sprintf("reading %s-%d: %v", e.Topic, e.Partition, e.Err)
-}
-
-// Unwrap gives the cause.
-func (e *PartitionError) Unwrap() error { return e.Err }
+// PartitionError is a failure of one partition that is read.
+type PartitionError = client.PartitionError
 
 // Poll waits up to timeout for records; none and no error is an answer. An error concerns one partition (PartitionError)
 // or the consumer as a whole, comes after the records before it, and leaves the other partitions readable: the caller
@@ -188,15 +178,15 @@ func (r *Reader) note(e fetchError) {
 		}
 		return
 	case codeAutoOffsetReset, codeOffsetOutOfRange:
-		r.fail(&PartitionError{e.tp, fmt.Errorf("%w: %s", ErrOffsetOutOfRange, e.text)})
+		r.fail(&PartitionError{TopicPartition: e.tp, Err: &Error{Code: codeOffsetOutOfRange, Text: e.text}})
 	case codeUnknownTopic, codeUnknownPartition, codeUnknownTopicOrPar, codeTopicAuth:
-		r.fail(&PartitionError{e.tp, codeError(e.code)})
+		r.fail(&PartitionError{TopicPartition: e.tp, Err: codeError(e.code)})
 	case codeTransport, codeAllBrokersDown, codeTimedOut:
 		r.h.log.Debug("fetching is held up", "error", e.text)
 	default:
 		err := error(&Error{Code: e.code, Text: e.text})
 		if e.tp.Topic != "" {
-			err = &PartitionError{e.tp, err}
+			err = &PartitionError{TopicPartition: e.tp, Err: err}
 		}
 		r.fail(err)
 	}
@@ -354,7 +344,7 @@ func offsetsOf(ev *C.rd_kafka_event_t) (map[connect.TopicPartition]int64, error)
 		e := C.rd_kafka_ListOffsetsResultInfo_topic_partition(info)
 		tp := connect.TopicPartition{Topic: C.GoString(e.topic), Partition: int32(e.partition)}
 		if e.err != 0 {
-			return nil, &PartitionError{tp, codeError(int(e.err))}
+			return nil, &PartitionError{TopicPartition: tp, Err: codeError(int(e.err))}
 		}
 		out[tp] = int64(e.offset)
 	}

@@ -1,0 +1,84 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/connectd/connectd/connect"
+)
+
+// Positions besides offsets.
+const (
+	Earliest int64 = -2
+	Latest   int64 = -1
+)
+
+// Errors that callers tell apart with errors.Is, whatever the client says besides.
+var (
+	// ErrOffsetOutOfRange says that a position does not exist in the partition (any more): its records were deleted
+	// by retention, or the topic was made anew.
+	ErrOffsetOutOfRange = errors.New("offset out of range")
+	// ErrTopicExists is what creating a topic that is there already answers.
+	ErrTopicExists = errors.New("the topic exists already")
+	// ErrUnknownTopic says that a topic or partition does not exist, or may not be seen.
+	ErrUnknownTopic = errors.New("unknown topic or partition")
+	// ErrUnauthorized is a missing ACL.
+	ErrUnauthorized = errors.New("not authorized")
+	// ErrReplication says that a replication factor is not possible in the cluster.
+	ErrReplication = errors.New("invalid replication factor")
+)
+
+// PartitionError is a failure of one partition that is being read.
+type PartitionError struct {
+	connect.TopicPartition
+	Err error
+}
+
+func (e *PartitionError) Error() string {
+	return fmt.Sprintf("reading %s-%d: %v", e.Topic, e.Partition, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *PartitionError) Unwrap() error { return e.Err }
+
+// Cluster describes a Kafka cluster.
+type Cluster struct {
+	ID string
+	// Brokers is the number of brokers that run.
+	Brokers int
+}
+
+// Topic is a topic's shape.
+type Topic struct {
+	Name        string
+	Partitions  int32
+	Replication int16
+}
+
+// ConfigSource says where a topic's setting has its value from, in the numbers of the Kafka protocol.
+type ConfigSource int8
+
+// The sources that matter to topics.
+const (
+	TopicConfig                ConfigSource = 1 // set on the topic itself
+	DynamicBrokerConfig        ConfigSource = 2
+	DynamicDefaultBrokerConfig ConfigSource = 3
+	StaticBrokerConfig         ConfigSource = 4
+	DefaultConfig              ConfigSource = 5 // built in
+)
+
+// ConfigEntry is one setting of a topic.
+type ConfigEntry struct {
+	Value     string
+	Source    ConfigSource
+	ReadOnly  bool
+	Sensitive bool
+}
+
+// ConfigChange is what to do to one topic's settings.
+type ConfigChange struct {
+	Topic string
+	// Set gives new values, Delete names settings that fall back to their default.
+	Set    map[string]string
+	Delete []string
+}
