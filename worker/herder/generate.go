@@ -86,13 +86,15 @@ func (h *Herder) generated(ev TaskConfigsGenerated) {
 	}
 	if ev.Err != nil {
 		g.failed = true
-		if w.state == cluster.Running {
-			h.writeStatus(id, cluster.Running, "Failed to generate task configs; tasks go on with the old ones: "+ev.Err.Error(), false)
-		}
 		if ev.Permanent {
 			h.note(Error, "task configs could not be generated; not tried again before the config changes",
 				"connector", ev.Connector, "error", ev.Err.Error())
+			w.state = cluster.Failed
+			h.writeStatus(id, cluster.Failed, ev.Err.Error(), false)
 			return
+		}
+		if w.state == cluster.Running {
+			h.writeStatus(id, cluster.Running, "Failed to generate task configs; tasks go on with the old ones: "+ev.Err.Error(), false)
 		}
 		h.retryGeneration(ev.Connector, g, ev.Err)
 		return

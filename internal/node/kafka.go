@@ -1,0 +1,194 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/connectd/connectd/internal/client"
+	"github.com/connectd/connectd/internal/clientconf"
+	"github.com/connectd/connectd/internal/kafka"
+	"github.com/connectd/connectd/storage"
+	"github.com/connectd/connectd/worker"
+	"github.com/connectd/connectd/worker/workerconf"
+	"github.com/hashicorp/go-hclog"
+)
+
+// connectTimeout bounds the first contact with the brokers, and each administrative call.
+const connectTimeout = 60 * time.Second
+
+// translator turns Java client properties into settings. What has no counterpart is warned about once per process and
+// property.
+type translator struct {
+	log    hclog.Logger
+	mu     *sync.Mutex
+	warned map[string]bool
+}
+
+func newTranslator(log hclog.Logger) *translator {
+	return &translator{log: log, mu: &sync.Mutex{}, warned: map[string]bool{}}
+}
+
+func (t *translator) translate(role clientconf.Role, props map[string]string) (*clientconf.Settings, error) {
+	s, err := clientconf.Translate(role, props, os.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, w := range s.Warnings {
+		if key := role.String() + "\x00" + w.Property; !t.warned[key] {
+			t.warned[key] = true
+			t.log.Warn("client property without effect", "client", role.String(), "property", w.Property, "reason", w.Reason)
+		}
+	}
+	return s, nil
+}
+
+// kafkaClients implements worker.Kafka over librdkafka.
+type kafkaClients struct {
+	conf *workerconf.Config
+	tr   *translator
+	log  hclog.Logger
+
+	mu   sync.Mutex
+	logs []*kafka.Logs // closed with the worker
+	// stores are opened on first use: they share a producer where their properties are the same.
+	shared *kafka.Logs
+}
+
+var _ worker.Kafka = (*kafkaClients)(nil)
+
+func (k *kafkaClients) admin(props map[string]string) (*kafka.Admin, error) {
+	s, err := k.tr.translate(clientconf.Admin, props)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.NewAdmin(s.Librdkafka, k.log)
+}
+
+// ClusterID connects to the worker's cluster.
+func (k *kafkaClients) ClusterID(ctx context.Context) (string, error) {
+	s, err := k.tr.translate(clientconf.Admin, clientconf.StoreAdminProps(k.conf.Raw, k.clientID("admin")))
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	c, err := kafka.Connect(ctx, s.Librdkafka, k.log)
+	return c.ID, err
+}
+
+func (k *kafkaClients) clientID(what string) string {
+	id := k.conf.ClientID
+	if id == "" {
+		id = k.conf.GroupID
+	}
+	return id + "-" + what
+}
+
+// stores are the worker's topics as clientconf, the admin's messages and the properties name them.
+var stores = map[worker.Store]clientconf.Store{
+	worker.ConfigStore: clientconf.ConfigStore, worker.OffsetStore: clientconf.OffsetStore, worker.StatusStore: clientconf.StatusStore,
+}
+
+// OpenLog makes sure of the topic of a store and opens it.
+func (k *kafkaClients) OpenLog(ctx context.Context, store worker.Store, t workerconf.StorageTopic, onError func(error)) (storage.Log, error) {
+	admin, err := k.admin(clientconf.StoreAdminProps(k.conf.Raw, k.clientID(string(store)+"-admin")))
+	if err != nil {
+		return nil, err
+	}
+	defer admin.Close()
+	actx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	spec := client.TopicSpec{
+		Name: t.Name, Partitions: int32(t.Partitions), Replication: int16(t.ReplicationFactor), Config: t.Settings,
+	}
+	if err := admin.EnsureTopic(actx, spec, string(store), string(store)+".storage.topic"); err != nil {
+		return nil, err
+	}
+	logs, err := k.storeLogs(store, onError)
+	if err != nil {
+		return nil, err
+	}
+	return logs.Open(t.Name), nil
+}
+
+// storeLogs gives the clients of a store. All three share one producer: it writes in order, with acks=all, whatever the
+// topic.
+func (k *kafkaClients) storeLogs(store worker.Store, onError func(error)) (*kafka.Logs, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.shared != nil {
+		return k.shared, nil
+	}
+	p, err := k.tr.translate(clientconf.Producer, clientconf.StoreProducerProps(stores[store], k.conf.Raw, k.clientID("stores")))
+	if err != nil {
+		return nil, err
+	}
+	c, err := k.tr.translate(clientconf.Consumer, clientconf.StoreConsumerProps(stores[store], k.conf.Raw, k.clientID("stores"), false))
+	if err != nil {
+		return nil, err
+	}
+	k.shared, err = kafka.NewLogs(kafka.LogsOptions{
+		Producer: p.Librdkafka, Consumer: c.Librdkafka, Log: k.log,
+		OnError: func(topic string, err error) { onError(fmt.Errorf("topic %s: %w", topic, err)) },
+	})
+	return k.shared, err
+}
+
+// close releases what the stores shared, after they were closed.
+func (k *kafkaClients) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.shared != nil {
+		k.shared.Close()
+		k.shared = nil
+	}
+}
+
+// NewProducer opens a source task's producer.
+func (k *kafkaClients) NewProducer(props map[string]string, onDelivery func([]client.Delivery)) (client.Producer, error) {
+	s, err := k.tr.translate(clientconf.Producer, props)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.NewProducer(s.Librdkafka, k.log, onDelivery)
+}
+
+// NewConsumer opens a sink task's consumer.
+func (k *kafkaClients) NewConsumer(props map[string]string) (client.Consumer, error) {
+	s, err := k.tr.translate(clientconf.Consumer, props)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.NewConsumer(s.Librdkafka, s.Consumer.MaxPollRecords, k.log)
+}
+
+// CreateTopic creates a topic unless it is there.
+func (k *kafkaClients) CreateTopic(ctx context.Context, props map[string]string, spec client.TopicSpec) error {
+	admin, err := k.admin(props)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	topics, err := admin.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	if _, has := topics[spec.Name]; has {
+		return nil
+	}
+	failed, err := admin.CreateTopics(ctx, spec)
+	if err != nil {
+		return err
+	}
+	if err := failed[spec.Name]; err != nil && !isTopicExists(err) {
+		return err
+	}
+	return nil
+}

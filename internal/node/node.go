@@ -1,0 +1,181 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/all"
+	"github.com/connectd/connectd/internal/clientconf"
+	"github.com/connectd/connectd/internal/configprovider"
+	"github.com/connectd/connectd/internal/kafka"
+	kgoclient "github.com/connectd/connectd/internal/kgo"
+	"github.com/connectd/connectd/worker"
+	"github.com/connectd/connectd/worker/group"
+	"github.com/connectd/connectd/worker/plugin"
+	"github.com/connectd/connectd/worker/workerconf"
+	"github.com/hashicorp/go-hclog"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Options are what a worker needs besides its properties.
+type Options struct {
+	// Register hands over the plugins.
+	Register func(connect.Registrar, all.Deps)
+	// Logger is the root logger, with independent levels.
+	Logger hclog.Logger
+	// Version and Commit name the build.
+	Version, Commit string
+}
+
+// ConfigError is a failure that lies in the properties.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// Node is a worker with its clients.
+type Node struct {
+	*worker.Worker
+	kafka *kafkaClients
+	group *kgo.Client
+	log   hclog.Logger
+}
+
+// New checks the properties, opens the REST listeners and makes the clients; it does not wait for a broker. A fault in the
+// properties is a *ConfigError.
+func New(ctx context.Context, props map[string]string, o Options) (*Node, error) {
+	providers, err := configprovider.New(props, configprovider.Sources{ReadFile: os.ReadFile, LookupEnv: os.LookupEnv})
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	resolved, unresolved, err := providers.Resolve(props)
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	logs := worker.NewLogs(o.Logger)
+	log := logs.Named("worker")
+	for _, ref := range unresolved {
+		log.Warn("a config provider reference is left as it is", "reference", ref)
+	}
+	tr := newTranslator(logs.Named("kafka"))
+	reg := plugin.New()
+	o.Register(reg, all.Deps{})
+	conf, warnings, err := workerconf.Parse(resolved, workerconf.WithConverters(reg.Known))
+	for _, w := range warnings {
+		log.Warn(w.String())
+	}
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	n := &Node{kafka: &kafkaClients{conf: conf, tr: tr, log: logs.Named("kafka")}, log: log}
+	if n.group, err = groupClient(conf, tr, logs.Named("group")); err != nil {
+		return nil, &ConfigError{err}
+	}
+	wc := worker.Config{
+		Conf: conf, Registry: reg, Kafka: n.kafka, Group: n.group, Logs: logs, Version: o.Version, Commit: o.Commit,
+		Resolve: func(props map[string]string) (map[string]string, error) {
+			resolved, _, err := providers.Resolve(props)
+			return resolved, err
+		},
+	}
+	if err := serverTLS(&wc, conf); err != nil {
+		n.group.Close()
+		return nil, &ConfigError{err}
+	}
+	if n.Worker, err = worker.New(ctx, wc); err != nil {
+		n.group.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// Run works until ctx ends, and releases the clients.
+func (n *Node) Run(ctx context.Context) error {
+	defer n.group.Close()
+	defer n.kafka.close()
+	return n.Worker.Run(ctx)
+}
+
+// groupClient makes the franz-go client of group membership.
+func groupClient(conf *workerconf.Config, tr *translator, log hclog.Logger) (*kgo.Client, error) {
+	id := conf.ClientID
+	if id == "" {
+		id = "connect-" + conf.GroupID
+	}
+	s, err := tr.translate(clientconf.Admin, clientconf.GroupProps(conf.Raw, id))
+	if err != nil {
+		return nil, err
+	}
+	opts, err := kgoclient.Options(s, log)
+	if err != nil {
+		return nil, err
+	}
+	return kgo.NewClient(append(opts, group.ClientOptions()...)...)
+}
+
+// serverTLS makes the TLS of https listeners, and of requests to other workers.
+func serverTLS(wc *worker.Config, conf *workerconf.Config) error {
+	https := func(listeners []workerconf.Listener) bool {
+		for _, l := range listeners {
+			if l.Scheme == "https" {
+				return true
+			}
+		}
+		return false
+	}
+	var err error
+	if https(conf.REST.Listeners) {
+		if wc.TLS, wc.ClientTLS, err = restTLS("listeners.https.", conf.REST.HTTPS); err != nil {
+			return err
+		}
+	}
+	if https(conf.REST.AdminListeners) {
+		if wc.AdminTLS, _, err = restTLS("admin.listeners.https.", conf.REST.AdminHTTPS); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restTLS reads the ssl properties of REST listeners by the same translation as those of Kafka clients.
+func restTLS(prefix string, ssl map[string]string) (server, client *tls.Config, err error) {
+	props := map[string]string{"bootstrap.servers": "localhost:1", "security.protocol": "SSL"}
+	auth := "none"
+	for k, v := range ssl {
+		if k == "ssl.client.auth" {
+			auth = strings.ToLower(strings.TrimSpace(v))
+			continue
+		}
+		props[k] = v
+	}
+	s, err := clientconf.Translate(clientconf.Admin, props, os.ReadFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	if client, err = kgoclient.TLSConfig(s.TLS); err != nil {
+		return nil, nil, err
+	}
+	if len(client.Certificates) == 0 {
+		return nil, nil, fmt.Errorf("%sssl.keystore.location is missing: an https listener needs a certificate and key", prefix)
+	}
+	server = client.Clone()
+	server.InsecureSkipVerify, server.VerifyConnection = false, nil // what a client checks of a server
+	server.ClientCAs = client.RootCAs
+	switch auth {
+	case "none":
+	case "requested":
+		server.ClientAuth = tls.VerifyClientCertIfGiven
+	case "required":
+		server.ClientAuth = tls.RequireAndVerifyClientCert
+	default:
+		return nil, nil, fmt.Errorf("%sssl.client.auth=%q is unknown; use none, requested or required", prefix, auth)
+	}
+	return server, client, nil
+}
+
+func isTopicExists(err error) bool { return errors.Is(err, kafka.ErrTopicExists) }

@@ -1,0 +1,114 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/connectd/connectd/internal/cluster"
+	"github.com/connectd/connectd/worker/herder"
+	"github.com/connectd/connectd/worker/task"
+)
+
+// runner is one start of a connector or task: it is built, runs, and is stopped within its graceful time or abandoned.
+type runner struct {
+	work   herder.Work
+	inc    herder.Incarnation
+	grace  time.Duration
+	post   func(herder.Event)
+	build  func(ctx context.Context, target cluster.TargetState, report task.Report) (task.Handle, error)
+	stopIt chan struct{}
+
+	mu     sync.Mutex
+	target cluster.TargetState
+	handle task.Handle // nil until built
+	stop   bool
+}
+
+// report passes on what the runner of a plugin says.
+func (r *runner) report(s cluster.State, err error) {
+	ev := herder.Reported{Work: r.work, Incarnation: r.inc, State: s}
+	if err != nil {
+		ev.Trace = err.Error()
+	}
+	r.post(ev)
+}
+
+// run lives from the start to the end of the incarnation. It posts WorkStopped exactly once, after requestStop.
+func (r *runner) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	built := make(chan struct{})
+	go func() {
+		defer close(built)
+		r.start(ctx)
+	}()
+	<-r.stopIt
+	timeout := time.NewTimer(r.grace)
+	defer timeout.Stop()
+	select {
+	case <-built:
+	case <-timeout.C:
+		r.stopped(true)
+		return
+	}
+	h := r.handle
+	if h == nil {
+		r.stopped(false)
+		return
+	}
+	h.Stop()
+	select {
+	case <-h.Done():
+		r.stopped(false)
+	case <-timeout.C:
+		h.Kill()
+		r.stopped(true)
+	}
+}
+
+func (r *runner) stopped(abandoned bool) {
+	r.post(herder.WorkStopped{Work: r.work, Incarnation: r.inc, Abandoned: abandoned})
+}
+
+func (r *runner) start(ctx context.Context) {
+	r.mu.Lock()
+	target := r.target
+	r.mu.Unlock()
+	h, err := r.build(ctx, target, r.report)
+	if err != nil {
+		r.report(cluster.Failed, err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.handle = h
+	if r.target != target {
+		h.SetTarget(r.target)
+	}
+}
+
+func (r *runner) setTarget(t cluster.TargetState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.target = t
+	if r.handle != nil {
+		r.handle.SetTarget(t)
+	}
+}
+
+// running gives the handle, nil before it is built.
+func (r *runner) running() task.Handle {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.handle
+}
+
+func (r *runner) requestStop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.stop {
+		r.stop = true
+		close(r.stopIt)
+	}
+}

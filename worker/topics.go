@@ -1,0 +1,117 @@
+package worker
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+
+	"github.com/connectd/connectd/internal/client"
+	"github.com/connectd/connectd/worker/workerconf"
+)
+
+// topicCreation is how a source connector's topics are to be made (KIP-158).
+type topicCreation struct {
+	groups []topicGroup // the first that matches counts; the last is the default group and matches all
+}
+
+type topicGroup struct {
+	include, exclude []*regexp.Regexp
+	partitions       int32
+	replication      int16
+	settings         map[string]string
+}
+
+const topicCreationPrefix = "topic.creation."
+
+// newTopicCreation reads a connector's topic.creation properties; nil when the worker or the connector wants none.
+func newTopicCreation(worker *workerconf.Config, conf map[string]string) (*topicCreation, error) {
+	if !worker.TopicCreationEnable {
+		return nil, nil
+	}
+	def := under(conf, topicCreationPrefix+"default.")
+	if len(def) == 0 {
+		return nil, nil
+	}
+	defaults, err := newTopicGroup("default", def, topicGroup{partitions: -1, replication: -1})
+	if err != nil {
+		return nil, err
+	}
+	c := &topicCreation{}
+	for _, name := range listOf(conf[topicCreationPrefix+"groups"]) {
+		props := under(conf, topicCreationPrefix+name+".")
+		g, err := newTopicGroup(name, props, defaults)
+		if err != nil {
+			return nil, err
+		}
+		if g.include, err = patterns(name, "include", props["include"]); err != nil {
+			return nil, err
+		}
+		if g.exclude, err = patterns(name, "exclude", props["exclude"]); err != nil {
+			return nil, err
+		}
+		c.groups = append(c.groups, g)
+	}
+	defaults.include = []*regexp.Regexp{regexp.MustCompile(`^(?:.*)$`)}
+	c.groups = append(c.groups, defaults)
+	return c, nil
+}
+
+func newTopicGroup(name string, props map[string]string, from topicGroup) (topicGroup, error) {
+	g := topicGroup{partitions: from.partitions, replication: from.replication, settings: maps.Clone(from.settings)}
+	if g.settings == nil {
+		g.settings = map[string]string{}
+	}
+	for k, v := range props {
+		var err error
+		switch k {
+		case "partitions", "replication.factor":
+			var n int
+			if n, err = intOf(props, k); err == nil && n != -1 && n < 1 {
+				err = fmt.Errorf("%d is neither -1 nor at least 1", n)
+			}
+			if k == "partitions" {
+				g.partitions = int32(n)
+			} else {
+				g.replication = int16(n)
+			}
+		case "include", "exclude":
+		default:
+			g.settings[k] = v
+		}
+		if err != nil {
+			return g, fmt.Errorf("%s%s.%s: %w", topicCreationPrefix, name, k, err)
+		}
+	}
+	return g, nil
+}
+
+func patterns(group, what, text string) ([]*regexp.Regexp, error) {
+	var out []*regexp.Regexp
+	for _, p := range listOf(text) {
+		re, err := regexp.Compile("^(?:" + p + ")$")
+		if err != nil {
+			return nil, fmt.Errorf("%s%s.%s: %q is not a regular expression: %w", topicCreationPrefix, group, what, p, err)
+		}
+		out = append(out, re)
+	}
+	return out, nil
+}
+
+// spec says how to create a topic.
+func (c *topicCreation) spec(topic string) client.TopicSpec {
+	matches := func(res []*regexp.Regexp) bool {
+		for _, re := range res {
+			if re.MatchString(topic) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, g := range c.groups {
+		if matches(g.include) && !matches(g.exclude) {
+			return client.TopicSpec{Name: topic, Partitions: g.partitions, Replication: g.replication, Config: g.settings}
+		}
+	}
+	return client.TopicSpec{Name: strings.Clone(topic), Partitions: -1, Replication: -1}
+}
