@@ -54,7 +54,6 @@ type kafkaClients struct {
 	log  hclog.Logger
 
 	mu   sync.Mutex
-	logs []*kafka.Logs // closed with the worker
 	// stores are opened on first use: they share a producer where their properties are the same.
 	shared *kafka.Logs
 }
