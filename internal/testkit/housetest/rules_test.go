@@ -68,6 +68,7 @@ var rooms = []room{
 	{path: "storage/memlog", layer: driver, beside: []string{"storage"}}, // implements its Log
 	{path: "worker", layer: composition},
 	{path: "worker/assign", layer: pure, pure: true},
+	{path: "worker/connconf", layer: pure, pure: true},
 	{path: "worker/group", layer: driver},
 	{path: "worker/herder", layer: pure, pure: true},
 	{path: "worker/plugin", layer: driver},
