@@ -64,7 +64,7 @@ func New(ctx context.Context, props map[string]string, o Options) (*Node, error)
 	}
 	tr := newTranslator(logs.Named("kafka"))
 	reg := plugin.New()
-	o.Register(reg, all.Deps{})
+	o.Register(reg, all.Deps{More: []func(connect.Registrar){registerMirror(tr, logs.Named("mirror"))}})
 	conf, warnings, err := workerconf.Parse(resolved, workerconf.WithConverters(reg.Known))
 	for _, w := range warnings {
 		log.Warn(w.String())

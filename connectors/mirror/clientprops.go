@@ -1,0 +1,42 @@
+package mirror
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/connectd/connectd/connect/config"
+)
+
+// sharedClientKeys are the properties that source.cluster. and target.cluster. hand to every kind of client; others
+// need the prefix of their kind.
+var sharedClientKeys = func() map[string]bool {
+	keys := map[string]bool{"bootstrap.servers": true, "security.protocol": true}
+	for _, k := range append(config.ClientSSLKeys(), config.ClientSASLKeys()...) {
+		keys[k.Name] = true
+	}
+	return keys
+}()
+
+// clientProps gives the Java properties of a client: those of side.cluster. that all clients share, then kind., then
+// side.kind. (side is "source" or "target", kind "consumer" or "admin").
+func (s *settings) clientProps(side, kind, role string) map[string]string {
+	out := map[string]string{}
+	for k, v := range config.WithPrefix(s.props, side+".cluster.") {
+		if sharedClientKeys[k] {
+			out[k] = v
+		}
+	}
+	for _, prefix := range []string{kind + ".", side + "." + kind + "."} {
+		maps.Copy(out, config.WithPrefix(s.props, prefix))
+	}
+	if kind == "consumer" {
+		delete(out, strings.TrimPrefix(propPollTimeout, "consumer.")) // the connector's own
+		out["enable.auto.commit"] = "false"
+	}
+	id := s.source + "->" + s.target + "|" + s.name + "|" + role
+	if given := out["client.id"]; given != "" {
+		id = given + "|" + id
+	}
+	out["client.id"] = id
+	return out
+}

@@ -1,0 +1,42 @@
+package mirror
+
+import (
+	"context"
+	"time"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/client"
+)
+
+// Clients opens clients of the source and target clusters with Java client properties. Opening does not wait for a broker.
+type Clients interface {
+	Admin(props map[string]string) (Admin, error)
+	// Reader opens a consumer without a group, for which a position that does not exist is an error whatever
+	// auto.offset.reset says.
+	Reader(props map[string]string) (Reader, error)
+}
+
+// Admin is an administrative client, safe for concurrent use. Maps of errors hold what failed, by topic.
+type Admin interface {
+	Cluster(ctx context.Context) (client.Cluster, error)
+	Topics(ctx context.Context) (map[string]client.Topic, error)
+	CreateTopics(ctx context.Context, specs ...client.TopicSpec) (map[string]error, error)
+	CreatePartitions(ctx context.Context, counts map[string]int32) (map[string]error, error)
+	TopicConfigs(ctx context.Context, topics ...string) (map[string]map[string]client.ConfigEntry, error)
+	AlterTopicConfigs(ctx context.Context, changes ...client.ConfigChange) (map[string]error, error)
+	Close()
+}
+
+// Reader reads partitions that it is told, for one goroutine.
+type Reader interface {
+	// Assign names the partitions and where to start; client.Earliest and client.Latest stand for the ends.
+	Assign(offsets map[connect.TopicPartition]int64) error
+	// Seek goes on elsewhere in a partition.
+	Seek(tp connect.TopicPartition, offset int64) error
+	// Poll waits up to timeout for records. The bytes they point to stay valid, the slice until the next Poll. Errors
+	// of partitions are client.PartitionErrors, several joined; reading goes on after them.
+	Poll(ctx context.Context, timeout time.Duration) ([]client.ConsumedRecord, error)
+	// ListOffsets asks for the offsets that specs (client.Earliest, client.Latest) stand for.
+	ListOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error)
+	Close() error
+}

@@ -1,0 +1,99 @@
+package mirror
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/client"
+)
+
+// Properties of task configs.
+const (
+	propPartitions = "task.assigned.partitions"
+	propTaskIndex  = "task.index"
+)
+
+// partitionsOf lists all partitions of topics, in order of name and number, so that the same topics always make the same
+// task configs.
+func partitionsOf(topics map[string]client.Topic) []connect.TopicPartition {
+	var tps []connect.TopicPartition
+	for _, name := range slices.Sorted(maps.Keys(topics)) {
+		for p := range topics[name].Partitions {
+			tps = append(tps, connect.TopicPartition{Topic: name, Partition: p})
+		}
+	}
+	return tps
+}
+
+// divide deals partitions out to at most maxTasks tasks, one after the other: topics differ in traffic, and so every
+// task gets its share of each.
+func divide(props map[string]string, tps []connect.TopicPartition, maxTasks int) []map[string]string {
+	n := min(maxTasks, len(tps))
+	lists := make([][]string, n)
+	for i, tp := range tps {
+		lists[i%n] = append(lists[i%n], encode(tp))
+	}
+	configs := make([]map[string]string, n)
+	for i := range configs {
+		c := maps.Clone(props)
+		c[propPartitions] = strings.Join(lists[i], ",")
+		c[propTaskIndex] = strconv.Itoa(i)
+		configs[i] = c
+	}
+	return configs
+}
+
+func encode(tp connect.TopicPartition) string {
+	return tp.Topic + "-" + strconv.FormatInt(int64(tp.Partition), 10)
+}
+
+// decode reads task.assigned.partitions.
+func decode(list string) ([]connect.TopicPartition, error) {
+	var tps []connect.TopicPartition
+	for s := range strings.SplitSeq(list, ",") {
+		s = strings.TrimSpace(s)
+		i := strings.LastIndexByte(s, '-')
+		n, err := strconv.ParseInt(s[i+1:], 10, 32)
+		if i <= 0 || err != nil || n < 0 {
+			return nil, fmt.Errorf("Invalid value %s for configuration %s: %q is not topic-partition", list, propPartitions, s)
+		}
+		tps = append(tps, connect.TopicPartition{Topic: s[:i], Partition: int32(n)})
+	}
+	return tps, nil
+}
+
+// missing says what the target lacks: topics to create, by source name, and topics to grow, by target name.
+func missing(source, target map[string]client.Topic, remote func(string) string) (create []string, grow map[string]int32) {
+	grow = map[string]int32{}
+	for name, s := range source {
+		t, has := target[remote(name)]
+		switch {
+		case !has:
+			create = append(create, name)
+		case t.Partitions < s.Partitions:
+			grow[t.Name] = s.Partitions
+		}
+	}
+	slices.Sort(create)
+	return create, grow
+}
+
+// copyable leaves out partitions for which the target has no counterpart.
+func copyable(source, target map[string]client.Topic, remote func(string) string) []connect.TopicPartition {
+	return slices.DeleteFunc(partitionsOf(source), func(tp connect.TopicPartition) bool {
+		return tp.Partition >= target[remote(tp.Topic)].Partitions
+	})
+}
+
+// replication gives a new topic's replication factor: a number, or for "source" the source topic's, at most brokers.
+func replication(setting string, source client.Topic, brokers int) int16 {
+	if n, err := strconv.ParseInt(setting, 10, 16); err == nil {
+		return int16(n)
+	}
+	return min(source.Replication, int16(min(cmp.Or(brokers, 1), 1<<15-1)))
+}

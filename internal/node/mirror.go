@@ -1,0 +1,45 @@
+package node
+
+import (
+	"maps"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/mirror"
+	"github.com/connectd/connectd/internal/clientconf"
+	"github.com/connectd/connectd/internal/kafka"
+	"github.com/hashicorp/go-hclog"
+)
+
+// mirrorClients implements mirror.Clients over librdkafka.
+type mirrorClients struct {
+	tr  *translator
+	log hclog.Logger
+}
+
+var _ mirror.Clients = mirrorClients{}
+
+// registerMirror hands the mirror connectors in with their clients.
+func registerMirror(tr *translator, log hclog.Logger) func(connect.Registrar) {
+	return func(r connect.Registrar) { mirror.Register(r, mirrorClients{tr: tr, log: log}) }
+}
+
+// Admin opens an administrative client.
+func (m mirrorClients) Admin(props map[string]string) (mirror.Admin, error) {
+	s, err := m.tr.translate(clientconf.Admin, props)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.NewAdmin(s.Librdkafka, m.log)
+}
+
+// Reader opens a consumer by assignment. A position that does not exist must come back as an error, so auto.offset.reset
+// is checked but kept from librdkafka.
+func (m mirrorClients) Reader(props map[string]string) (mirror.Reader, error) {
+	s, err := m.tr.translate(clientconf.Consumer, props)
+	if err != nil {
+		return nil, err
+	}
+	settings := maps.Clone(s.Librdkafka)
+	settings["auto.offset.reset"] = "error"
+	return kafka.NewReader(settings, kafka.ReaderOptions{MaxRecords: s.Consumer.MaxPollRecords, Log: m.log})
+}
