@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect/config"
+	"github.com/connectd/connectd/connectors/file"
+	"github.com/connectd/connectd/worker/connconf"
 	"github.com/connectd/connectd/worker/workerconf"
 )
 
@@ -35,6 +37,41 @@ func configuration() []section {
 				"`producer.*`, `consumer.*` and `admin.*` hold for those of connectors. Unknown properties are warned about, wrong ones stop the " +
 				"worker, which then names all of them at once.",
 			def: workerconf.Def(),
+		},
+		{
+			title: "Source connectors",
+			intro: "Properties of every source connector, besides its own. Names, types and defaults are those of Kafka Connect 4.3. " +
+				"`producer.override.*` and `admin.override.*` change the settings of the connector's clients as far as the worker's " +
+				"`connector.client.config.override.policy` allows it.",
+			def: connconf.SourceDef(),
+		},
+		{
+			title: "Topic creation groups",
+			intro: "Settings below `topic.creation.NAME.`, where NAME is `default` or one of `topic.creation.groups`. Any other name below the " +
+				"prefix is a setting of the topics themselves, such as `cleanup.policy`.",
+			def: connconf.TopicCreationDef(),
+		},
+		{
+			title: "Sink connectors",
+			intro: "Properties of every sink connector, besides its own. `consumer.override.*` changes the settings of its consumers, " +
+				"`producer.override.*` and `admin.override.*` those of the clients for a dead letter queue.",
+			def: connconf.SinkDef(),
+		},
+		{
+			title: "Transformations and predicates",
+			intro: "Settings below `transforms.NAME.`, besides those of the transformation itself. Predicates have `type` and `plugin.version` " +
+				"below `predicates.NAME.`.",
+			def: connconf.TransformDef(),
+		},
+		{
+			title: "FileStreamSource",
+			intro: "Reads lines of a file, or of standard input, into a topic. Class `org.apache.kafka.connect.file.FileStreamSourceConnector`.",
+			def:   file.SourcePlugin().Config,
+		},
+		{
+			title: "FileStreamSink",
+			intro: "Writes the values of records to a file, or to standard output. Class `org.apache.kafka.connect.file.FileStreamSinkConnector`.",
+			def:   file.SinkPlugin().Config,
 		},
 	}
 }

@@ -66,14 +66,14 @@ func creationDef(group string, replication, partitions any) *config.Def {
 			Group: group, OrderInGroup: 2, Width: config.WidthLong, DisplayName: "Exclusion Topic Pattern for " + group,
 		},
 		config.Key{
-			Name: "replication.factor", Type: config.TypeShort, Default: replication, Importance: config.Low,
+			Name: "replication.factor", Type: config.TypeShort, Default: replication, DefaultText: "that of the default group", Importance: config.Low,
 			Validator: countOrBroker[int16]("Positive number not larger than the number of brokers in the Kafka cluster, or -1 to use the broker's default",
 				"Replication factor must be positive and not larger than the number of brokers in the Kafka cluster, or -1 to use the broker's default"),
 			Doc:   "Replication factor of new topics, -1 for the broker's default. Required in the default group, from which the others take it.",
 			Group: group, OrderInGroup: 3, Width: config.WidthLong, DisplayName: "Replication Factor for Topics in " + group,
 		},
 		config.Key{
-			Name: "partitions", Type: config.TypeInt, Default: partitions, Importance: config.Low,
+			Name: "partitions", Type: config.TypeInt, Default: partitions, DefaultText: "that of the default group", Importance: config.Low,
 			Validator: countOrBroker[int32]("Positive number, or -1 to use the broker's default",
 				"Number of partitions must be positive, or -1 to use the broker's default"),
 			Doc:   "Number of partitions of new topics, -1 for the broker's default. Required in the default group, from which the others take it.",
@@ -92,8 +92,7 @@ func countOrBroker[N int16 | int32](description, complaint string) config.Valida
 }
 
 func regexList() config.Validator {
-	// The description is Java's, by mistake that of another key.
-	return config.Check("Positive number, or -1 to use the broker's default", func(name string, value any) error {
+	return config.Check("Regular expressions in RE2 syntax", func(name string, value any) error {
 		list, _ := value.([]string)
 		for _, text := range list {
 			if _, err := regexp.Compile(text); err != nil {

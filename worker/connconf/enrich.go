@@ -122,10 +122,7 @@ func (c chainPart) embedded(prefix string) *config.Def {
 	}
 	def := config.New()
 	if c.kind == Transformation {
-		def.Define(
-			config.Key{Name: "predicate", HasDefault: true, Doc: "Name of the predicate that decides whether this transformation is applied to a record. Without it, always."},
-			config.Key{Name: "negate", Type: config.TypeBoolean, Default: false, Doc: "Whether the transformation is applied where the predicate does not hold."},
-		)
+		def.Define(conditionKeys()...)
 	}
 	for _, k := range p.Def.Keys() {
 		if _, implicit := def.Key(k.Name); !implicit {
@@ -133,6 +130,22 @@ func (c chainPart) embedded(prefix string) *config.Def {
 		}
 	}
 	return def
+}
+
+// conditionKeys say to which records a transformation is applied.
+func conditionKeys() []config.Key {
+	return []config.Key{
+		{Name: "predicate", HasDefault: true, Doc: "Name of the predicate that decides whether this transformation is applied to a record. Without it, always."},
+		{Name: "negate", Type: config.TypeBoolean, Default: false, Doc: "Whether the transformation is applied where the predicate does not hold instead."},
+	}
+}
+
+// TransformDef is what every transformation has below `transforms.NAME.`, whatever its class.
+func TransformDef() *config.Def {
+	return config.New(
+		config.Key{Name: "type", Type: config.TypeClass, Importance: config.High, Doc: "Which transformation this is, by its Java class name."},
+		config.Key{Name: "plugin.version", HasDefault: true, Importance: config.High, Doc: "Version of the transformation that is asked for, as `connector.plugin.version` is."},
+	).Define(conditionKeys()...)
 }
 
 // withClassNames returns props with the classes of converters, transformations and predicates by their full names where
