@@ -14,6 +14,7 @@ import (
 
 	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/connectors/file"
+	"github.com/connectd/connectd/connectors/mirror"
 	"github.com/connectd/connectd/worker/connconf"
 	"github.com/connectd/connectd/worker/workerconf"
 )
@@ -62,6 +63,12 @@ func configuration() []section {
 			intro: "Settings below `transforms.NAME.`, besides those of the transformation itself. Predicates have `type` and `plugin.version` " +
 				"below `predicates.NAME.`.",
 			def: connconf.TransformDef(),
+		},
+		{
+			title: "MirrorSource",
+			intro: "Copies topics of another cluster. Class `org.apache.kafka.connect.mirror.MirrorSourceConnector`. Properties below " +
+				"`source.cluster.` and `target.cluster.` are settings of the clients for each.",
+			def: mirror.SourcePlugin(nil).Config,
 		},
 		{
 			title: "FileStreamSource",
