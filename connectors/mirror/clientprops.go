@@ -17,6 +17,8 @@ var sharedClientKeys = func() map[string]bool {
 	return keys
 }()
 
+const offsetReset = "auto.offset.reset"
+
 // clientProps gives the Java properties of a client: those of side.cluster. that all clients share, then kind., then
 // side.kind. (side is "source" or "target", kind "consumer" or "admin").
 func (s *settings) clientProps(side, kind, role string) map[string]string {
@@ -32,6 +34,9 @@ func (s *settings) clientProps(side, kind, role string) map[string]string {
 	if kind == "consumer" {
 		delete(out, strings.TrimPrefix(propPollTimeout, "consumer.")) // the connector's own
 		out["enable.auto.commit"] = "false"
+		if _, given := out[offsetReset]; !given {
+			out[offsetReset] = "earliest"
+		}
 	}
 	id := s.source + "->" + s.target + "|" + s.name + "|" + role
 	if given := out["client.id"]; given != "" {
@@ -39,4 +44,14 @@ func (s *settings) clientProps(side, kind, role string) map[string]string {
 	}
 	out["client.id"] = id
 	return out
+}
+
+// offsetReset is auto.offset.reset as it is given for the source's consumer, in lower case; empty for not given.
+func (s *settings) offsetReset() string {
+	for _, prefix := range []string{"source.consumer.", "consumer."} {
+		if v, given := s.props[prefix+offsetReset]; given {
+			return strings.ToLower(strings.TrimSpace(v))
+		}
+	}
+	return ""
 }

@@ -98,7 +98,7 @@ func periodic(prefix, doc string) []config.Key {
 	}
 }
 
-// knownClass allows classes by full or simple name.
+// knownClass allows the classes that are there.
 func knownClass(classes ...string) config.Validator {
 	return config.Check(strings.Join(classes, ", "), func(name string, value any) error {
 		if class(value) == "" || slices.Contains(classes, class(value)) {
@@ -136,6 +136,8 @@ type settings struct {
 	adminTimeout   time.Duration
 	refreshTopics  time.Duration // 0 for never
 	syncConfigs    time.Duration // 0 for never
+	acls           bool          // ACLs are to be copied
+	offsetSyncs    bool          // offset syncs are to be written
 }
 
 func parse(props map[string]string) (*settings, error) {
@@ -150,6 +152,8 @@ func parse(props map[string]string) (*settings, error) {
 		replication:  v.String(propReplication),
 		pollTimeout:  v.Duration(propPollTimeout),
 		adminTimeout: v.Duration(propAdminTimeout),
+		acls:         v.Bool("sync.topic.acls.enabled"),
+		offsetSyncs:  v.Bool(propEmitSyncs),
 	}
 	s.policy = policy{identity: v.Class(propPolicy) == identityPolicyClass, source: s.source, separator: v.String(propSeparator)}
 	s.policy.internalSeparator = s.policy.separator

@@ -28,9 +28,9 @@ type connector struct {
 	src, dst Admin
 
 	cancel context.CancelFunc
-	done   chan struct{} // closed when the background work has ended
-
-	busy chan struct{} // held by who talks to the clusters
+	done   chan struct{}   // closed when the background work has ended
+	life   context.Context // ends with Stop
+	busy   chan struct{}   // held by who talks to the clusters
 
 	mu     sync.Mutex
 	loaded bool
@@ -48,25 +48,41 @@ func (c *connector) Start(ctx context.Context, cc connect.ConnectorContext, prop
 	if !s.enabled {
 		return nil
 	}
+	c.busy = make(chan struct{}, 1)
+	c.life, c.cancel = context.WithCancel(ctx)
 	if c.src, err = c.clients.Admin(s.clientProps("source", "admin", "replication-source-admin")); err != nil {
 		return fmt.Errorf("source.cluster.*: %w", err)
 	}
 	if c.dst, err = c.clients.Admin(s.clientProps("target", "admin", "replication-target-admin")); err != nil {
 		return fmt.Errorf("target.cluster.*: %w", err)
 	}
-	c.busy = make(chan struct{}, 1)
+	c.tellLimits()
 	c.done = make(chan struct{})
-	ctx, c.cancel = context.WithCancel(ctx)
-	go c.run(ctx)
+	go c.run(c.life)
 	return nil
+}
+
+// tellLimits names what is asked for and not done.
+func (c *connector) tellLimits() {
+	if c.s.acls {
+		c.log.Info("ACLs are not synced by this version; set sync.topic.acls.enabled=false if that is meant")
+	}
+	if c.s.offsetSyncs {
+		c.log.Info("offset syncs are not written by this version: consumer group offsets can't be translated from this mirror")
+	}
 }
 
 // Stop implements connect.Connector.
 func (c *connector) Stop() error {
-	if c.cancel != nil {
-		c.cancel()
+	if c.cancel == nil {
+		return nil
+	}
+	c.cancel()
+	if c.done != nil {
 		<-c.done
 	}
+	c.busy <- struct{}{} // TaskConfigs may be under way; it ends soon
+	defer func() { <-c.busy }()
 	for _, a := range []Admin{c.src, c.dst} {
 		if a != nil {
 			a.Close()
@@ -173,8 +189,13 @@ func (c *connector) acquire(ctx context.Context) (context.Context, func(), error
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
+	if err := c.life.Err(); err != nil {
+		<-c.busy
+		return nil, nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.s.adminTimeout)
-	return ctx, func() { cancel(); <-c.busy }, nil
+	unlink := context.AfterFunc(c.life, cancel)
+	return ctx, func() { unlink(); cancel(); <-c.busy }, nil
 }
 
 // refresh makes the target's topics like the source's and notes what can be copied. It tells whether that changed. Unless

@@ -24,6 +24,7 @@ type task struct {
 
 	mu      sync.Mutex // held while the reader is in use
 	reader  Reader
+	gone    map[connect.TopicPartition]*gone // partitions that stand still until it is found where they go on
 	records []connect.SourceRecord
 }
 
@@ -32,6 +33,7 @@ type partition struct {
 	tp     connect.TopicPartition
 	remote string
 	source connect.Entries
+	next   int64 // offset of the next record, client.Earliest or client.Latest before the first one
 }
 
 const offsetKey = "offset"
@@ -47,15 +49,13 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	if err != nil {
 		return err
 	}
-	t.s, t.log = s, tc.Logger()
-	consumer := s.clientProps("source", "consumer", "replication-consumer")
-	t.reset = consumer["auto.offset.reset"]
-	consumer["auto.offset.reset"] = "none" // so that it shows; the task does what was asked for
+	t.s, t.log, t.reset = s, tc.Logger(), s.offsetReset()
+	t.gone = map[connect.TopicPartition]*gone{}
 	offsets, err := t.positions(ctx, tc.Offsets(), tps)
 	if err != nil {
 		return err
 	}
-	r, err := t.clients.Reader(consumer)
+	r, err := t.clients.Reader(s.clientProps("source", "consumer", "replication-consumer"))
 	if err != nil {
 		return fmt.Errorf("source.cluster.*: %w", err)
 	}
@@ -74,8 +74,7 @@ func (t *task) positions(ctx context.Context, reader connect.OffsetReader, tps [
 	t.parts = make(map[connect.TopicPartition]*partition, len(tps))
 	sources := make([]connect.Entries, len(tps))
 	for i, tp := range tps {
-		p := &partition{tp: tp, remote: t.s.remote(tp.Topic), source: t.s.partition(tp)}
-		t.parts[tp], sources[i] = p, p.source
+		sources[i] = t.s.partition(tp)
 	}
 	stored, err := reader.Offsets(ctx, sources)
 	if err != nil {
@@ -94,6 +93,7 @@ func (t *task) positions(ctx context.Context, reader connect.OffsetReader, tps [
 		default:
 			at[tp] = client.Earliest
 		}
+		t.parts[tp] = &partition{tp: tp, remote: t.s.remote(tp.Topic), source: sources[i], next: at[tp]}
 	}
 	return at, nil
 }
@@ -108,116 +108,19 @@ func (t *task) Poll(ctx context.Context) ([]connect.SourceRecord, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.life, cancel)()
+	if len(t.gone) > 0 {
+		if err := t.settle(ctx); err != nil {
+			return nil, err
+		}
+	}
 	recs, err := t.reader.Poll(ctx, t.s.pollTimeout)
-	if err != nil && len(recs) == 0 {
-		return nil, t.judge(ctx, err)
+	if err != nil {
+		err = t.judge(ctx, err)
 	}
-	return t.convert(recs), nil
-}
-
-// convert makes source records. What the records of a partition have in common is shared, and the offsets of a batch
-// lie in one allocation.
-func (t *task) convert(recs []client.ConsumedRecord) []connect.SourceRecord {
-	out := t.records[:0]
-	offsets := make([]connect.Entry, len(recs))
-	var p *partition
-	for i := range recs {
-		r := &recs[i]
-		if p == nil || p.tp.Partition != r.Partition || p.tp.Topic != r.Topic {
-			if p = t.parts[connect.TopicPartition{Topic: r.Topic, Partition: r.Partition}]; p == nil {
-				continue
-			}
-		}
-		offsets[i] = connect.Entry{Key: offsetKey, Value: r.Offset}
-		out = append(out, connect.SourceRecord{
-			SourcePartition: p.source,
-			SourceOffset:    offsets[i : i+1 : i+1],
-			Topic:           p.remote,
-			Partition:       r.Partition,
-			KeySchema:       connect.OptionalBytesSchema,
-			Key:             bytesOrNil(r.Key),
-			ValueSchema:     connect.OptionalBytesSchema,
-			Value:           bytesOrNil(r.Value),
-			Timestamp:       r.Timestamp,
-			Headers:         headers(r.Headers),
-		})
+	if len(recs) > 0 && (err == nil || connect.IsRetriable(err)) {
+		return t.convert(recs), nil
 	}
-	t.records = out
-	return out
-}
-
-// bytesOrNil keeps null apart from empty.
-func bytesOrNil(b []byte) any {
-	if b == nil {
-		return nil
-	}
-	return b
-}
-
-func headers(hs []client.Header) []connect.Header {
-	if len(hs) == 0 {
-		return nil
-	}
-	out := make([]connect.Header, len(hs))
-	for i, h := range hs {
-		out[i] = connect.Header{Key: h.Key, Schema: connect.OptionalBytesSchema, Value: bytesOrNil(h.Value)}
-	}
-	return out
-}
-
-// judge decides what an error of the reader means for the task: nil to go on.
-func (t *task) judge(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var fatal []error
-	for _, e := range each(err) {
-		var pe *client.PartitionError
-		switch {
-		case !errors.As(e, &pe):
-			fatal = append(fatal, e)
-		case errors.Is(e, client.ErrOffsetOutOfRange):
-			if err := t.lost(pe); err != nil {
-				fatal = append(fatal, err)
-			}
-		case errors.Is(e, client.ErrUnknownTopic), errors.Is(e, client.ErrUnauthorized):
-			// The topic may come back, and the connector takes it away when it does not.
-			t.log.Warn("a partition can't be read at present", "error", e)
-		default:
-			fatal = append(fatal, e)
-		}
-	}
-	return errors.Join(fatal...)
-}
-
-// each takes the errors of errors.Join apart.
-func each(err error) []error {
-	j, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range j.Unwrap() {
-		all = append(all, each(e)...)
-	}
-	return all
-}
-
-// lost deals with a position that is gone.
-func (t *task) lost(pe *client.PartitionError) error {
-	to := client.Earliest
-	switch t.reset {
-	case "latest":
-		to = client.Latest
-	case "earliest":
-	default:
-		return fmt.Errorf("%s-%d of cluster %s: the position to go on from does not exist: records were deleted before they were copied, or the "+
-			"topic was made anew. Set source.consumer.auto.offset.reset to earliest or latest to go on there, or change the connector's offsets (%w)",
-			pe.Topic, pe.Partition, t.s.source, pe.Err)
-	}
-	t.log.Warn("a position is gone: records were deleted before they were copied, or the topic was made anew",
-		"cluster", t.s.source, "topic", pe.Topic, "partition", pe.Partition, "going on at", t.reset, "error", pe.Err)
-	return t.reader.Seek(pe.TopicPartition, to)
+	return nil, err
 }
 
 // Stop implements connect.SourceTask.
@@ -234,4 +137,43 @@ func (t *task) Stop() error {
 	r := t.reader
 	t.reader = nil
 	return r.Close()
+}
+
+// judge decides what an error of the reader means for the task: nil to go on.
+func (t *task) judge(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var fatal, passing []error
+	for _, e := range each(err) {
+		var pe *client.PartitionError
+		switch {
+		case !errors.As(e, &pe): // of the client as a whole, which goes on trying
+			passing = append(passing, e)
+		case errors.Is(e, client.ErrOffsetOutOfRange):
+			t.gone[pe.TopicPartition] = &gone{err: pe.Err}
+		case errors.Is(e, client.ErrUnknownTopic), errors.Is(e, client.ErrUnauthorized):
+			// The topic may come back, and the connector takes it away when it does not.
+			t.log.Warn("a partition can't be read at present", "error", e)
+		default: // what could not be read must not be skipped
+			fatal = append(fatal, e)
+		}
+	}
+	if len(fatal) > 0 {
+		return errors.Join(fatal...)
+	}
+	return connect.Retriable(errors.Join(passing...))
+}
+
+// each takes the errors of errors.Join apart.
+func each(err error) []error {
+	j, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range j.Unwrap() {
+		all = append(all, each(e)...)
+	}
+	return all
 }
