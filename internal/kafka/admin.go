@@ -100,13 +100,9 @@ type (
 
 // Topics lists the cluster's topics that may be seen.
 func (a *Admin) Topics(ctx context.Context) (map[string]Topic, error) {
-	_, cancel, left := bounded(ctx)
+	ctx, cancel, _ := bounded(ctx)
 	defer cancel()
-	var md *ck.Metadata
-	err := a.inContext(ctx, func() (err error) {
-		md, err = a.c.GetMetadata(nil, true, int(left.Milliseconds()))
-		return err
-	})
+	md, err := a.metadata(ctx)
 	if err != nil {
 		return nil, a.fail("listing topics", err)
 	}
@@ -120,15 +116,30 @@ func (a *Admin) Topics(ctx context.Context) (map[string]Topic, error) {
 	return out, nil
 }
 
-// inContext runs a call that knows no context; when ctx ends first, the call is left to end by its own timeout.
-func (a *Admin) inContext(ctx context.Context, call func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- call() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+// The waits of a metadata request.
+const (
+	metadataFirst = time.Second
+	metadataMost  = 5 * time.Second
+	metadataPause = 100 * time.Millisecond
+)
+
+// metadata asks in short attempts, since librdkafka's call knows no context, and must have ended before the client is
+// closed.
+func (a *Admin) metadata(ctx context.Context) (*ck.Metadata, error) {
+	for wait := metadataFirst; ; wait = min(2*wait, metadataMost) {
+		if d, ok := ctx.Deadline(); ok {
+			wait = max(time.Millisecond, min(wait, time.Until(d)))
+		}
+		md, err := a.c.GetMetadata(nil, true, int(wait.Milliseconds()))
+		var ke ck.Error
+		if err == nil || !errors.As(err, &ke) || ke.Code() != ck.ErrTransport && ke.Code() != ck.ErrTimedOut {
+			return md, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(metadataPause): // the call does not wait when it knows that no broker is up
+		}
 	}
 }
 
