@@ -58,7 +58,7 @@ func Connect(ctx context.Context, settings map[string]string, log hclog.Logger) 
 		h.destroy()
 	}()
 	for {
-		c, code := h.cluster()
+		c, code := h.cluster(ctx)
 		if code == 0 {
 			return c, nil
 		}
@@ -92,9 +92,9 @@ func (e *Error) refusal() bool {
 	return e.Code == codeAuthentication || e.Code == codeSSL
 }
 
-func (h *handle) cluster() (Cluster, int) {
+func (h *handle) cluster(ctx context.Context) (Cluster, int) {
 	var md *C.struct_rd_kafka_metadata
-	if code := C.rd_kafka_metadata(h.rk, 0, nil, &md, 500); code != 0 {
+	if code := C.rd_kafka_metadata(h.rk, 0, nil, &md, C.int(stepWithin(ctx))); code != 0 {
 		return Cluster{}, int(code)
 	}
 	c := Cluster{Brokers: int(md.broker_cnt)}

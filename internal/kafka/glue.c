@@ -181,9 +181,10 @@ static rd_kafka_error_t *produce_one(rd_kafka_t *rk, rd_kafka_topic_t *rkt, cons
 	return e;
 }
 
-int ck_produce(rd_kafka_t *rk, rd_kafka_topic_t **topics, const unsigned char *buf, const ck_record *recs, int cnt,
-               int *err, char *errstr, size_t errstr_size) {
+int ck_produce(rd_kafka_t *rk, rd_kafka_topic_t **topics, const unsigned char *buf, size_t at, const ck_record *recs,
+               int cnt, int *err, char *errstr, size_t errstr_size) {
 	*err = 0;
+	buf += at;
 	for (int i = 0; i < cnt; i++) {
 		rd_kafka_error_t *e = produce_one(rk, topics[recs[i].topic], buf, &recs[i]);
 		if (e != NULL) {

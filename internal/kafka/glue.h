@@ -51,9 +51,9 @@ typedef struct {
 	int32_t size;      // of key, value and headers in the buffer
 } ck_record;
 
-// ck_produce queues records in order and returns how many it took; fewer than cnt sets *err and writes the text to errstr.
-int ck_produce(rd_kafka_t *rk, rd_kafka_topic_t **topics, const unsigned char *buf, const ck_record *recs, int cnt,
-               int *err, char *errstr, size_t errstr_size);
+// ck_produce queues records, whose bytes begin at buf+at, in order and returns how many it took; fewer than cnt sets *err and writes the text to errstr.
+int ck_produce(rd_kafka_t *rk, rd_kafka_topic_t **topics, const unsigned char *buf, size_t at, const ck_record *recs,
+               int cnt, int *err, char *errstr, size_t errstr_size);
 
 // ck_delivery is the outcome of one record.
 typedef struct {

@@ -63,7 +63,6 @@ func (l *Log) Start(ctx context.Context, onRecords func([]client.LogRecord)) err
 	for k, v := range o.Consumer {
 		settings[k] = v
 	}
-	settings["auto.offset.reset"] = "error"
 	settings["isolation.level"] = "read_uncommitted"
 	if o.ReadCommitted {
 		settings["isolation.level"] = "read_committed"
@@ -120,10 +119,11 @@ func (l *Log) addPartitions(ctx context.Context) error {
 	return nil
 }
 
-// offsets asks the brokers, again while they do not answer, until ctx ends.
+// offsets asks the brokers, again while they do not answer, until ctx ends. It asks by the producer: on the reader's
+// connection a request would wait behind the fetch that is under way, up to fetch.wait.max.ms.
 func (l *Log) offsets(ctx context.Context, specs map[connect.TopicPartition]int64) (map[connect.TopicPartition]int64, error) {
 	for {
-		at, err := l.reader.ListOffsets(ctx, specs, l.logs.o.ReadCommitted)
+		at, err := l.logs.p.h.listOffsets(ctx, specs, l.logs.o.ReadCommitted)
 		if err == nil || ctx.Err() != nil || IsAuthorization(err) {
 			return at, err
 		}

@@ -159,14 +159,14 @@ func (p *Producer) produce(ctx context.Context) error {
 	if cap(p.buf) == 0 {
 		p.buf = make([]byte, 0, 1) // C wants an address even for records without bytes
 	}
-	buf, recs := unsafe.Pointer(unsafe.SliceData(p.buf)), p.recs
+	buf, recs, at := (*C.uchar)(unsafe.Pointer(unsafe.SliceData(p.buf))), p.recs, 0
 	var errstr [256]C.char
 	for len(recs) > 0 {
 		var code C.int
-		n := int(C.ck_produce(p.h.rk, &p.rkts[0], (*C.uchar)(buf), &recs[0], C.int(len(recs)), &code, &errstr[0], C.size_t(len(errstr))))
+		n := int(C.ck_produce(p.h.rk, &p.rkts[0], buf, C.size_t(at), &recs[0], C.int(len(recs)), &code, &errstr[0], C.size_t(len(errstr))))
 		p.sent += uint64(n)
 		for i := range recs[:n] {
-			buf = unsafe.Add(buf, int(recs[i].size))
+			at += int(recs[i].size)
 		}
 		recs = recs[n:]
 		if code == 0 {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 	"unsafe"
 
@@ -61,14 +62,12 @@ type Reader struct {
 // NewReader opens a consumer without a group with librdkafka settings. A position that does not exist is an error, never
 // a silent jump. It does not wait for a broker.
 func NewReader(settings map[string]string, o ReaderOptions) (*Reader, error) {
-	fallback := map[string]string{"auto.offset.reset": "error"}
-	for k, v := range consumerDefaults {
-		fallback[k] = v
-	}
+	own := maps.Clone(settings)
+	own["auto.offset.reset"] = "error"
 	if o.EOF {
-		fallback["enable.partition.eof"] = "true"
+		own["enable.partition.eof"] = "true"
 	}
-	conf, err := newConf(settings, fallback)
+	conf, err := newConf(own, consumerDefaults)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +269,7 @@ func (h *handle) partitions(ctx context.Context, topics *topicHandles, topic str
 	var last error
 	for {
 		var md *C.struct_rd_kafka_metadata
-		code := C.rd_kafka_metadata(h.rk, 0, rkt, &md, 1000)
+		code := C.rd_kafka_metadata(h.rk, 0, rkt, &md, C.int(stepWithin(ctx)))
 		if code == 0 {
 			n, terr := topicOf(md)
 			C.rd_kafka_metadata_destroy(md)
@@ -290,6 +289,15 @@ func (h *handle) partitions(ctx context.Context, topics *topicHandles, topic str
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// stepWithin is how long one request that knows no context may take, in ms.
+func stepWithin(ctx context.Context) int64 {
+	const step = 500
+	if d, ok := ctx.Deadline(); ok {
+		return max(1, min(step, time.Until(d).Milliseconds()))
+	}
+	return step
 }
 
 func topicOf(md *C.struct_rd_kafka_metadata) (int32, error) {
