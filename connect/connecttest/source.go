@@ -3,6 +3,7 @@ package connecttest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/connectd/connectd/connect"
@@ -50,8 +51,9 @@ func Source(t *testing.T, c SourceCase) {
 // run starts all tasks, polls until there are Records records, stores their offsets and stops the tasks.
 func (c SourceCase) run(t *testing.T, configs []map[string]string, store *Offsets, seen map[string]bool) {
 	type result struct {
-		recs []connect.SourceRecord
-		err  error
+		recs  []connect.SourceRecord
+		err   error
+		ended bool
 	}
 	ctx, cancel := context.WithCancel(bounded(t))
 	defer cancel()
@@ -65,9 +67,9 @@ func (c SourceCase) run(t *testing.T, configs []map[string]string, store *Offset
 		go func() {
 			for ctx.Err() == nil {
 				recs, err := tasks[i].Poll(ctx)
-				results <- result{recs, err}
+				results <- result{recs: slices.Clone(recs), err: err} // with the next Poll the slice is the task's again
 			}
-			results <- result{err: context.Canceled}
+			results <- result{ended: true}
 		}()
 	}
 	got := 0
@@ -77,7 +79,7 @@ func (c SourceCase) run(t *testing.T, configs []map[string]string, store *Offset
 			t.Errorf("Poll: %v", r.err)
 			cancel()
 		}
-		if r.err == context.Canceled {
+		if r.ended {
 			running--
 		}
 		for i := range r.recs {

@@ -53,9 +53,9 @@ func sourceDef() *config.Def {
 		config.Key{Name: "metric.reporters", Type: config.TypeList, Default: "org.apache.kafka.common.metrics.JmxReporter", Importance: low, Doc: "Java classes. Has no effect here."},
 		config.Key{Name: "security.protocol", Default: "PLAINTEXT", Importance: config.Medium, Validator: config.OneOf("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), Doc: "Not used by itself: clients take `source.cluster.security.protocol` and `target.cluster.security.protocol`."},
 	)
+	def.Define(config.Key{Name: "config.providers", Type: config.TypeList, Default: "", Importance: low, Doc: "Not used by connectors: the worker's providers resolve variables."})
 	def.Define(config.ClientSSLKeys()...).Define(config.ClientSASLKeys()...)
 	def.Define(
-		config.Key{Name: "config.providers", Type: config.TypeList, Default: "", Importance: low, Doc: "Not used by connectors: the worker's providers resolve variables."},
 		config.Key{Name: propTopics, Type: config.TypeList, Default: ".*", Importance: high, Doc: "Topics to copy: names and regular expressions."},
 		config.Key{Name: propExclude, Type: config.TypeList, Default: `mm2.*\.internal,.*\.replica,__.*`, Importance: high, Doc: "Topics not to copy: names and regular expressions. Comes before `topics`."},
 		config.Key{

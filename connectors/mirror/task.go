@@ -24,7 +24,7 @@ type task struct {
 
 	mu      sync.Mutex // held while the reader is in use
 	reader  Reader
-	gone    map[connect.TopicPartition]*gone // partitions that stand still until it is found where they go on
+	gone    map[connect.TopicPartition]error // why partitions stand still, until it is found where they go on
 	records []connect.SourceRecord
 }
 
@@ -36,7 +36,10 @@ type partition struct {
 	next   int64 // offset of the next record, client.Earliest or client.Latest before the first one
 }
 
-const offsetKey = "offset"
+const (
+	offsetKey  = "offset"
+	autoCreate = "allow.auto.create.topics"
+)
 
 // Start implements connect.SourceTask.
 func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props map[string]string) error {
@@ -50,12 +53,16 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 		return err
 	}
 	t.s, t.log, t.reset = s, tc.Logger(), s.offsetReset()
-	t.gone = map[connect.TopicPartition]*gone{}
+	t.gone = map[connect.TopicPartition]error{}
 	offsets, err := t.positions(ctx, tc.Offsets(), tps)
 	if err != nil {
 		return err
 	}
-	r, err := t.clients.Reader(s.clientProps("source", "consumer", "replication-consumer"))
+	consumer := s.clientProps("source", "consumer", "replication-consumer")
+	if _, given := consumer[autoCreate]; !given {
+		consumer[autoCreate] = "false" // or a topic that is deleted at the source would come back
+	}
+	r, err := t.clients.Reader(consumer)
 	if err != nil {
 		return fmt.Errorf("source.cluster.*: %w", err)
 	}
@@ -151,7 +158,7 @@ func (t *task) judge(ctx context.Context, err error) error {
 		case !errors.As(e, &pe): // of the client as a whole, which goes on trying
 			passing = append(passing, e)
 		case errors.Is(e, client.ErrOffsetOutOfRange):
-			t.gone[pe.TopicPartition] = &gone{err: pe.Err}
+			t.gone[pe.TopicPartition] = pe.Err
 		case errors.Is(e, client.ErrUnknownTopic), errors.Is(e, client.ErrUnauthorized):
 			// The topic may come back, and the connector takes it away when it does not.
 			t.log.Warn("a partition can't be read at present", "error", e)
