@@ -78,6 +78,7 @@ var rooms = []room{
 	{path: "worker/workerconf", layer: pure, pure: true},
 	{path: "cmd", layer: command},
 	{path: "e2e", layer: command},
+	{path: "examples", layer: command},
 }
 
 // Third-party modules that only some rooms may bring in, with all that import those rooms.
