@@ -2,7 +2,6 @@ package mirror
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -161,7 +160,7 @@ func parse(props map[string]string) (*settings, error) {
 		s.policy.internalSeparator = "."
 	}
 	if s.policy.separator == "" {
-		return nil, fmt.Errorf("Invalid value for configuration %s: must not be empty", propSeparator)
+		return nil, config.Invalid(propSeparator, "", "must not be empty")
 	}
 	s.refreshTopics = interval(v, "refresh.topics")
 	s.syncConfigs = interval(v, "sync.topic.configs")

@@ -1,6 +1,8 @@
 package mirror
 
 import (
+	"slices"
+
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
 )
@@ -8,10 +10,11 @@ import (
 // convert makes source records. What the records of a partition have in common is shared, and the offsets and headers of
 // a batch lie in one allocation each, as this runs for every record.
 func (t *task) convert(recs []client.ConsumedRecord) []connect.SourceRecord {
-	out := t.records[:0]
+	out := slices.Grow(t.records[:0], len(recs))[:len(recs)]
 	offsets := make([]connect.Entry, len(recs))
 	var headers []connect.Header
 	var p *partition
+	n := 0
 	for i := range recs {
 		r := &recs[i]
 		if p == nil || p.tp.Partition != r.Partition || p.tp.Topic != r.Topic {
@@ -20,31 +23,34 @@ func (t *task) convert(recs []client.ConsumedRecord) []connect.SourceRecord {
 			}
 		}
 		p.next = r.Offset + 1
-		offsets[i] = connect.Entry{Key: offsetKey, Value: r.Offset}
-		out = append(out, connect.SourceRecord{
-			SourcePartition: p.source,
-			SourceOffset:    offsets[i : i+1 : i+1],
-			Topic:           p.remote,
-			Partition:       r.Partition,
-			KeySchema:       connect.OptionalBytesSchema,
-			Key:             bytesOrNil(r.Key),
-			ValueSchema:     connect.OptionalBytesSchema,
-			Value:           bytesOrNil(r.Value),
-			Timestamp:       r.Timestamp,
-		})
-		if n := len(r.Headers); n > 0 {
-			if cap(headers)-len(headers) < n {
+		offsets[i].Key, offsets[i].Value = offsetKey, r.Offset
+		// Field by field: a copy of the whole struct costs more while the garbage collector runs. All fields are set, as
+		// the record may be one of the last Poll.
+		o := &out[n]
+		n++
+		o.SourcePartition, o.SourceOffset = p.source, offsets[i:i+1:i+1]
+		o.Topic, o.Partition = p.remote, r.Partition
+		o.KeySchema, o.Key = connect.OptionalBytesSchema, bytesOrNil(r.Key)
+		o.ValueSchema, o.Value = connect.OptionalBytesSchema, bytesOrNil(r.Value)
+		o.Timestamp, o.Headers = r.Timestamp, nil
+		if len(r.Headers) > 0 {
+			if cap(headers)-len(headers) < len(r.Headers) {
 				headers = make([]connect.Header, 0, headerCount(recs[i:]))
 			}
-			from := len(headers)
-			for _, h := range r.Headers {
-				headers = append(headers, connect.Header{Key: h.Key, Schema: connect.OptionalBytesSchema, Value: bytesOrNil(h.Value)})
-			}
-			out[len(out)-1].Headers = headers[from:len(headers):len(headers)]
+			o.Headers, headers = appendHeaders(headers, r.Headers)
 		}
 	}
 	t.records = out
-	return out
+	return out[:n]
+}
+
+// appendHeaders puts headers into an arena with room for them, and gives them and the arena.
+func appendHeaders(arena []connect.Header, hs []client.Header) (own, all []connect.Header) {
+	from := len(arena)
+	for _, h := range hs {
+		arena = append(arena, connect.Header{Key: h.Key, Schema: connect.OptionalBytesSchema, Value: bytesOrNil(h.Value)})
+	}
+	return arena[from:len(arena):len(arena)], arena
 }
 
 func headerCount(recs []client.ConsumedRecord) int {

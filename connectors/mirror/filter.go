@@ -1,9 +1,10 @@
 package mirror
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/connectd/connectd/connect/config"
 )
 
 // pattern is a list of names and regular expressions; nil matches nothing.
@@ -18,8 +19,7 @@ func compile(property string, list []string) (pattern, error) {
 	joined := strings.Join(list, "|")
 	re, err := regexp.Compile("^(?:" + joined + ")$")
 	if err != nil {
-		return pattern{}, fmt.Errorf("Invalid value %s for configuration %s: must be a list of names and regular expressions "+
-			"(without look-around and back references): %w", joined, property, err)
+		return pattern{}, config.Invalid(property, joined, "must be a list of names and regular expressions (without look-around and back references): "+err.Error())
 	}
 	return pattern{re}, nil
 }

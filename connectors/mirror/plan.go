@@ -2,13 +2,13 @@ package mirror
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/client"
 )
 
@@ -60,7 +60,7 @@ func decode(list string) ([]connect.TopicPartition, error) {
 		i := strings.LastIndexByte(s, '-')
 		n, err := strconv.ParseInt(s[i+1:], 10, 32)
 		if i <= 0 || err != nil || n < 0 {
-			return nil, fmt.Errorf("Invalid value %s for configuration %s: %q is not topic-partition", list, propPartitions, s)
+			return nil, config.Invalid(propPartitions, list, strconv.Quote(s)+" is not topic-partition")
 		}
 		tps = append(tps, connect.TopicPartition{Topic: s[:i], Partition: int32(n)})
 	}
