@@ -194,6 +194,9 @@ func (w *Worker) Run(ctx context.Context) error {
 
 var errStopped = errors.New("the worker has stopped")
 
+// starter is a store that reads its topic to the end.
+type starter interface{ Start(context.Context) error }
+
 // openStores connects and reads the three topics to their ends.
 func (w *Worker) openStores(ctx context.Context) error {
 	id, err := w.cfg.Kafka.ClusterID(ctx)
@@ -201,34 +204,34 @@ func (w *Worker) openStores(ctx context.Context) error {
 		return err
 	}
 	w.clusterID = id
+	w.log.Debug("connected to the Kafka cluster", "cluster-id", id)
 	conf, log := w.cfg.Conf, w.cfg.Logs.Named("storage")
-	open := func(ctx context.Context, s Store, t workerconf.StorageTopic) (storage.Log, error) {
-		return w.cfg.Kafka.OpenLog(ctx, s, t, func(err error) { log.Error("internal topic", "store", string(s), "error", err) })
-	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		l, err := open(ctx, ConfigStore, conf.ConfigTopic)
-		if err != nil {
-			return err
-		}
+	open := func(s Store, t workerconf.StorageTopic, adopt func(storage.Log) starter) {
+		g.Go(func() error {
+			l, err := w.cfg.Kafka.OpenLog(ctx, s, t, func(err error) { log.Error("internal topic", "store", string(s), "error", err) })
+			if err != nil {
+				return err
+			}
+			log.Debug("internal topic is there", "store", string(s), "topic", t.Name)
+			if err := adopt(l).Start(ctx); err != nil {
+				return err
+			}
+			log.Debug("internal topic is read", "store", string(s), "topic", t.Name)
+			return nil
+		})
+	}
+	open(ConfigStore, conf.ConfigTopic, func(l storage.Log) starter {
 		w.configs = storage.NewConfigStore(l, log, w.configChanged)
-		return w.configs.Start(ctx)
+		return w.configs
 	})
-	g.Go(func() error {
-		l, err := open(ctx, OffsetStore, conf.OffsetTopic)
-		if err != nil {
-			return err
-		}
+	open(OffsetStore, conf.OffsetTopic, func(l storage.Log) starter {
 		w.offsets = storage.NewOffsetStore(l, log)
-		return w.offsets.Start(ctx)
+		return w.offsets
 	})
-	g.Go(func() error {
-		l, err := open(ctx, StatusStore, conf.StatusTopic)
-		if err != nil {
-			return err
-		}
+	open(StatusStore, conf.StatusTopic, func(l storage.Log) starter {
 		w.statuses = storage.NewStatusStore(l, log)
-		return w.statuses.Start(ctx)
+		return w.statuses
 	})
 	return g.Wait()
 }

@@ -21,8 +21,10 @@ import (
 const (
 	// logRefresh is how often a log looks whether its topic has more partitions.
 	logRefresh = 5 * time.Minute
-	// logRetry is the pause after a failed request.
-	logRetry = 200 * time.Millisecond
+	// logRetryMin and logRetryMax bound the pause after a failed request. It begins short, because the partitions of a
+	// topic made a moment ago have no leader for some milliseconds.
+	logRetryMin = 10 * time.Millisecond
+	logRetryMax = 500 * time.Millisecond
 	// hurriedPoll bounds a poll while somebody waits for the end: positions past transaction markers show only when
 	// a poll ends.
 	hurriedPoll = 10 * time.Millisecond
@@ -122,7 +124,7 @@ func (l *Log) addPartitions(ctx context.Context) error {
 // offsets asks the brokers, again while they do not answer, until ctx ends. It asks by the producer: on the reader's
 // connection a request would wait behind the fetch that is under way, up to fetch.wait.max.ms.
 func (l *Log) offsets(ctx context.Context, specs map[connect.TopicPartition]int64) (map[connect.TopicPartition]int64, error) {
-	for {
+	for pause := logRetryMin; ; pause = min(2*pause, logRetryMax) {
 		at, err := l.logs.p.h.listOffsets(ctx, specs, l.logs.o.ReadCommitted)
 		if err == nil || ctx.Err() != nil || IsAuthorization(err) {
 			return at, err
@@ -131,7 +133,7 @@ func (l *Log) offsets(ctx context.Context, specs map[connect.TopicPartition]int6
 		select {
 		case <-ctx.Done():
 			return nil, err
-		case <-time.After(logRetry):
+		case <-time.After(pause):
 		}
 	}
 }
