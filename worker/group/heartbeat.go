@@ -38,8 +38,8 @@ func (l *loop) onHeartbeat(err error) {
 			l.needRebalance("the group is rebalancing")
 		}
 	case l.fenced(err):
-	case fatal(err) != nil:
-		l.fail(fatal(err))
+	case l.fatal(err) != nil:
+		l.fail(l.fatal(err))
 	default:
 		l.coordinatorLost(err)
 		l.beat.next = time.Now().Add(l.backoff())

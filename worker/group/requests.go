@@ -87,8 +87,8 @@ func (l *loop) onJoin(resp *kmsg.JoinGroupResponse, err error) {
 			return
 		}
 		l.retryJoin(err)
-	case fatal(err) != nil:
-		l.fail(fatal(err))
+	case l.fatal(err) != nil:
+		l.fail(l.fatal(err))
 	default:
 		l.retryJoin(err)
 	}
@@ -177,17 +177,13 @@ func (l *loop) onSync(resp *kmsg.SyncGroupResponse, err error) {
 			l.needRebalance(l.reason)
 		}
 	case l.fenced(err):
-	case fatal(err) != nil:
-		l.fail(fatal(err))
-	case l.again:
-		// The owner has already given fresh metadata.
+	case l.fatal(err) != nil:
+		l.fail(l.fatal(err))
+	default:
+		// No assignment came in between, so what was offered still holds; or the owner has given fresh metadata since.
+		l.log.Debug("the assignment could not be fetched, joining again", "group", l.cfg.GroupID, "error", err)
 		l.phase = joined
 		l.sendJoin()
-	default:
-		l.phase = joined
-		if !l.beat.told {
-			l.needRebalance("the assignment could not be fetched: " + err.Error())
-		}
 	}
 }
 
@@ -206,18 +202,19 @@ func (l *loop) fenced(err error) bool {
 }
 
 // fatal words the errors that no repetition mends; nil for all others.
-func fatal(err error) error {
+func (l *loop) fatal(err error) error {
 	switch {
 	case errors.Is(err, kerr.InconsistentGroupProtocol):
-		return fmt.Errorf("group.id: the group is not a Connect group, or none of its members' protocols is among this worker's; "+
-			"check group.id, and connect.protocol of all workers: %w", err)
+		return fmt.Errorf("group.id=%s: this is the group of consumers, not of Connect workers, or none of its members' protocols is "+
+			"among this worker's; check group.id, and connect.protocol of all workers: %w", l.cfg.GroupID, err)
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
-		return fmt.Errorf("group.id: the worker's principal may not read this group; grant it READ on the group: %w", err)
+		return fmt.Errorf("group.id=%s: the cluster's ACLs do not let the worker's principal into this group; grant it READ on the group: %w",
+			l.cfg.GroupID, err)
 	case errors.Is(err, kerr.InvalidSessionTimeout):
 		return fmt.Errorf("session.timeout.ms: the broker allows values between its group.min.session.timeout.ms and "+
 			"group.max.session.timeout.ms: %w", err)
 	case errors.Is(err, kerr.GroupMaxSizeReached):
-		return fmt.Errorf("group.id: the group has as many members as the broker's group.max.size allows: %w", err)
+		return fmt.Errorf("group.id=%s: the group has as many members as the broker's group.max.size allows: %w", l.cfg.GroupID, err)
 	case errors.Is(err, kerr.InvalidGroupID), errors.Is(err, kerr.FencedInstanceID), errors.Is(err, kerr.UnsupportedVersion),
 		errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kgo.ErrClientClosed):
 		return err
