@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -37,7 +38,7 @@ func NewAdmin(settings map[string]string, log hclog.Logger) (*Admin, error) {
 	}
 	c, err := ck.NewAdminClient(&cm)
 	if err != nil {
-		return nil, fmt.Errorf("Kafka client settings are refused: %w", err)
+		return nil, fmt.Errorf("the Kafka client refuses its settings: %w", err)
 	}
 	return &Admin{c: c, settings: settings, log: log, servers: settings["bootstrap.servers"]}, nil
 }
@@ -206,7 +207,32 @@ func (a *Admin) EnsureTopic(ctx context.Context, spec client.TopicSpec, purpose,
 	case errors.Is(err, ErrTopicExists): // by another worker, just now
 		return a.checkCompacted(ctx, spec.Name, purpose, property)
 	case err != nil:
-		return fmt.Errorf("the %s topic (%s=%s) can't be made: %w", purpose, property, spec.Name, err)
+		return fmt.Errorf("the %s topic (%s=%s) can't be made%s: %w", purpose, property, spec.Name, remedy(err, spec, property), err)
+	}
+	return nil
+}
+
+// remedy says what helps against a topic that could not be created, where that is known.
+func remedy(err error, spec client.TopicSpec, property string) string {
+	switch {
+	case errors.Is(err, client.ErrReplication):
+		return fmt.Sprintf(" with %s=%d, use at most the number of brokers",
+			strings.TrimSuffix(property, ".topic")+".replication.factor", spec.Replication)
+	case IsAuthorization(err):
+		return "; let this principal CREATE it, or make it by hand and let the principal READ, WRITE and DESCRIBE it"
+	}
+	return ""
+}
+
+// CheckSinglePartition tells whether an existing topic has more than the one partition that its purpose allows.
+func (a *Admin) CheckSinglePartition(ctx context.Context, topic, property string) error {
+	topics, err := a.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	if n := topics[topic].Partitions; n > 1 {
+		return fmt.Errorf("Topic '%s' supplied via the '%s' property is required to have a single partition in order to guarantee "+
+			"consistency of connector configurations, but found %d partitions.", topic, property, n)
 	}
 	return nil
 }

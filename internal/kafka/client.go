@@ -55,9 +55,9 @@ func newConf(props, fallback map[string]string) (*C.rd_kafka_conf_t, error) {
 		case C.RD_KAFKA_CONF_OK:
 			return nil
 		case C.RD_KAFKA_CONF_UNKNOWN:
-			return fmt.Errorf("Kafka client setting %s does not exist in librdkafka", k)
+			return fmt.Errorf("the Kafka client setting %s does not exist in librdkafka", k)
 		}
-		return fmt.Errorf("Kafka client setting %s has a value that librdkafka does not accept", k)
+		return fmt.Errorf("the Kafka client setting %s has a value that librdkafka does not accept", k)
 	}
 	for _, m := range []map[string]string{defaults, fallback} {
 		for k, v := range m {
@@ -88,7 +88,7 @@ func (h *handle) open(kind C.rd_kafka_type_t, conf *C.rd_kafka_conf_t) error {
 	h.rk = C.rd_kafka_new(kind, conf, errstr, 512)
 	if h.rk == nil {
 		C.rd_kafka_conf_destroy(conf)
-		return fmt.Errorf("Kafka client settings are refused: %s", C.GoString(errstr))
+		return fmt.Errorf("the Kafka client refuses its settings: %s", C.GoString(errstr))
 	}
 	if h.log == nil {
 		h.log = hclog.NewNullLogger()

@@ -8,6 +8,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -37,6 +38,7 @@ func Connect(ctx context.Context, settings map[string]string, log hclog.Logger) 
 	refused := make(chan struct{})
 	// The errors of the attempts make up the answer, so they need not be logged one by one.
 	h := handle{servers: settings["bootstrap.servers"], onError: func(e *Error) {
+		log.Debug("connecting to Kafka", "error", e.Text)
 		mu.Lock()
 		defer mu.Unlock()
 		if last == nil || e.Code != codeAllBrokersDown { // which says less than what came before
@@ -73,6 +75,9 @@ func Connect(ctx context.Context, settings map[string]string, log hclog.Logger) 
 		}
 		if !stop {
 			continue
+		}
+		if err := ctx.Err(); errors.Is(err, context.Canceled) {
+			return Cluster{}, err // the caller has lost interest, whatever the cluster's state
 		}
 		mu.Lock()
 		defer mu.Unlock()

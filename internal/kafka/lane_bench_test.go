@@ -56,7 +56,7 @@ func TestLane(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	acked, failed := 0, 0
 	p, err := NewProducer(settings(map[string]string{
 		"bootstrap.servers": *laneTarget, "compression.type": "lz4", "batch.size": "131072", "linger.ms": "10",
@@ -77,7 +77,7 @@ func TestLane(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		_ = pprof.StartCPUProfile(f)
 		defer pprof.StopCPUProfile()
 	}

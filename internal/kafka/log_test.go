@@ -19,9 +19,8 @@ import (
 
 // tail collects what a log hands over.
 type tail struct {
-	mu   sync.Mutex
-	kvs  []string
-	last map[int32]int64
+	mu  sync.Mutex
+	kvs []string
 }
 
 func (l *tail) add(recs []client.LogRecord) {

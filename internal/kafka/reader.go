@@ -285,6 +285,9 @@ func (h *handle) partitions(ctx context.Context, topics *topicHandles, topic str
 		}
 		select {
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return 0, ctx.Err()
+			}
 			return 0, last
 		case <-time.After(200 * time.Millisecond):
 		}
