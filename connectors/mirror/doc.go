@@ -6,14 +6,5 @@
 // copied, under which names, with which settings, and by which task are pure decisions (policy.go, filter.go, plan.go,
 // configsync.go); connector.go and task.go carry them out.
 //
-// # Where it differs from Kafka's
-//
-//   - replication.factor may also be "source": that of the source topic, at most the target's number of brokers.
-//   - A task whose stored position exists no longer fails and says so, instead of going back to the partition's
-//     beginning without a word. With an auto.offset.reset given for the consumer, it follows that and warns.
-//   - A connector that can't reach a cluster reports it and tries again, where Java's runs without tasks until the next
-//     refresh of topics.
-//   - A topic that can't be made on the target is left out and tried again with each refresh.
-//   - Topic settings are compared first, and only differences are written.
-//   - ACLs and offset syncs are not written; their properties are accepted.
+// Where it differs from Kafka's on purpose is listed in docs/compatibility.md.
 package mirror
