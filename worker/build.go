@@ -83,12 +83,12 @@ type taskBuild struct {
 }
 
 func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState, report task.Report) (task.Handle, error) {
-	parts, err := b.parts()
+	w := b.w
+	creation, err := newTopicCreation(w.cfg.Conf, b.conf)
 	if err != nil {
 		return nil, err
 	}
-	w := b.w
-	creation, err := newTopicCreation(w.cfg.Conf, b.conf)
+	parts, err := b.parts()
 	if err != nil {
 		return nil, err
 	}

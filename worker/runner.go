@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -34,7 +35,8 @@ func (r *runner) report(s cluster.State, err error) {
 	r.post(ev)
 }
 
-// run lives from the start to the end of the incarnation. It posts WorkStopped exactly once, after requestStop.
+// run lives from the start to the end of the incarnation. It posts WorkStopped exactly once, after requestStop. The end of
+// ctx, which is the worker's own end, kills what runs and has run return.
 func (r *runner) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -43,7 +45,11 @@ func (r *runner) run(ctx context.Context) {
 		defer close(built)
 		r.start(ctx)
 	}()
-	<-r.stopIt
+	select {
+	case <-r.stopIt:
+	case <-ctx.Done():
+		return
+	}
 	timeout := time.NewTimer(r.grace)
 	defer timeout.Stop()
 	select {
@@ -75,7 +81,7 @@ func (r *runner) start(ctx context.Context) {
 	r.mu.Lock()
 	target := r.target
 	r.mu.Unlock()
-	h, err := r.build(ctx, target, r.report)
+	h, err := r.guarded(ctx, target)
 	if err != nil {
 		r.report(cluster.Failed, err)
 		return
@@ -86,6 +92,23 @@ func (r *runner) start(ctx context.Context) {
 	if r.target != target {
 		h.SetTarget(r.target)
 	}
+}
+
+// guarded builds, and makes a panic of a plugin that is made or configured the failure of this work only.
+func (r *runner) guarded(ctx context.Context, target cluster.TargetState) (h task.Handle, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			h, err = nil, &task.PanicError{Where: "configuring " + workKind(r.work), Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return r.build(ctx, target, r.report)
+}
+
+func workKind(id herder.Work) string {
+	if id.Task == herder.Itself {
+		return "connector " + id.Connector
+	}
+	return "task " + id.String()
 }
 
 func (r *runner) setTarget(t cluster.TargetState) {
