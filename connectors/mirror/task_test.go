@@ -15,6 +15,7 @@ import (
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/connecttest"
 	"github.com/connectd/connectd/internal/client"
+	"github.com/connectd/connectd/internal/testkit"
 )
 
 func rec(key, value string) client.ConsumedRecord {
@@ -224,6 +225,7 @@ func TestGonePartitions(t *testing.T) {
 }
 
 func TestStopEndsPoll(t *testing.T) {
+	testkit.NoLeaks(t)
 	f := newFakes(t)
 	tk, err := startTask(t, f, nil, "a-0")
 	if err != nil {
@@ -263,6 +265,7 @@ func TestReaderProps(t *testing.T) {
 }
 
 func TestContract(t *testing.T) {
+	testkit.NoLeaks(t)
 	f := newFakes(t)
 	f.source.topic("a", 2, 1)
 	f.source.topic("b", 1, 1)
