@@ -49,6 +49,7 @@ type Log struct {
 	next    map[connect.TopicPartition]int64
 	moved   chan struct{} // closed and replaced whenever next changes
 	hurry   int           // calls that wait for the end
+	refused error         // set while the brokers do not let this principal read
 }
 
 // Start implements storage.Log.
@@ -69,7 +70,7 @@ func (l *Log) Start(ctx context.Context, onRecords func([]client.LogRecord)) err
 	if o.ReadCommitted {
 		settings["isolation.level"] = "read_committed"
 	}
-	r, err := NewReader(settings, ReaderOptions{EOF: true, Log: o.Log})
+	r, err := NewReader(settings, ReaderOptions{Log: o.Log})
 	if err != nil {
 		return err
 	}
@@ -184,12 +185,27 @@ func (l *Log) hand(recs []client.ConsumedRecord) {
 	l.onRecs(out)
 	clear(out)
 	l.out = out
+	l.refuse(nil)
+}
+
+// refuse notes that the topic may not be read, or may again, and has who waits for its end look.
+func (l *Log) refuse(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused = err
+	if err != nil {
+		close(l.moved)
+		l.moved = make(chan struct{})
+	}
 }
 
 // recover reports what went wrong. A partition whose position is gone was cut or made anew: it is read again from its
 // first record, since a compacted topic's records may be read twice.
 func (l *Log) recover(err error) {
 	l.report(err)
+	if IsAuthorization(err) {
+		l.refuse(err)
+	}
 	var pe *PartitionError
 	for _, e := range joined(err) {
 		if !errors.As(e, &pe) || !errors.Is(e, ErrOffsetOutOfRange) {
@@ -217,10 +233,11 @@ func joined(err error) []error {
 }
 
 func (l *Log) report(err error) {
-	l.log.Warn("reading an internal topic meets an error", "topic", l.topic, "error", err)
 	if l.logs.o.OnError != nil {
 		l.logs.o.OnError(l.topic, err)
+		return
 	}
+	l.log.Warn("reading an internal topic meets an error", "topic", l.topic, "error", err)
 }
 
 // advance notes positions and wakes who waits for them.
@@ -286,7 +303,7 @@ func (l *Log) ReadToEnd(ctx context.Context) error {
 	}
 	for first := true; ; first = false {
 		l.mu.Lock()
-		behind, moved := "", l.moved
+		behind, moved, refused := "", l.moved, l.refused
 		for tp, end := range ends {
 			if l.next[tp] < end {
 				behind = fmt.Sprintf("partition %d is read up to %d of %d", tp.Partition, l.next[tp], end)
@@ -296,6 +313,10 @@ func (l *Log) ReadToEnd(ctx context.Context) error {
 		l.mu.Unlock()
 		if behind == "" {
 			return nil
+		}
+		if refused != nil {
+			return fmt.Errorf("reading topic %s to its end: %s: not permitted by the cluster's ACLs; let this principal READ the topic: %w",
+				l.topic, behind, refused)
 		}
 		if first {
 			l.reader.h.yield(l.reader.queue) // from a long poll to hurried ones

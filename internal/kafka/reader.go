@@ -42,9 +42,7 @@ const maxPollRecords = 500
 type ReaderOptions struct {
 	// MaxRecords is how many records a Poll returns at most, 0 for 500.
 	MaxRecords int
-	// EOF makes a Reader keep positions past the end markers of transactions.
-	EOF bool
-	Log hclog.Logger
+	Log        hclog.Logger
 }
 
 // Reader reads partitions that it is told, without a consumer group. All calls but Close come from one goroutine; Close
@@ -56,6 +54,7 @@ type Reader struct {
 	queue   *C.rd_kafka_queue_t
 	reading map[connect.TopicPartition]struct{}
 	pos     map[connect.TopicPartition]int64
+	astray  map[connect.TopicPartition]int64 // where an error left librdkafka's own position
 	failed  error
 }
 
@@ -64,9 +63,8 @@ type Reader struct {
 func NewReader(settings map[string]string, o ReaderOptions) (*Reader, error) {
 	own := maps.Clone(settings)
 	own["auto.offset.reset"] = "error"
-	if o.EOF {
-		own["enable.partition.eof"] = "true"
-	}
+	// An end-of-partition message would move librdkafka's position past a record that is still to come: see consumed.
+	own["enable.partition.eof"] = "false"
 	conf, err := newConf(own, consumerDefaults)
 	if err != nil {
 		return nil, err
@@ -75,6 +73,7 @@ func NewReader(settings map[string]string, o ReaderOptions) (*Reader, error) {
 		h:       handle{log: o.Log, servers: settings["bootstrap.servers"]},
 		reading: map[connect.TopicPartition]struct{}{},
 		pos:     map[connect.TopicPartition]int64{},
+		astray:  map[connect.TopicPartition]int64{},
 	}
 	if err := r.h.open(C.RD_KAFKA_CONSUMER, conf); err != nil {
 		return nil, err
@@ -139,6 +138,7 @@ func (r *Reader) stop(tp connect.TopicPartition) error {
 	}
 	delete(r.reading, tp)
 	delete(r.pos, tp)
+	delete(r.astray, tp)
 	return nil
 }
 
@@ -170,12 +170,10 @@ func (r *Reader) Poll(ctx context.Context, timeout time.Duration) ([]client.Cons
 
 // note takes what comes between records.
 func (r *Reader) note(e fetchError) {
+	if e.tp.Topic != "" {
+		r.astray[e.tp] = max(r.astray[e.tp], e.offset+1)
+	}
 	switch e.code {
-	case codePartitionEOF:
-		if _, ok := r.reading[e.tp]; ok && e.offset > r.pos[e.tp] {
-			r.pos[e.tp] = e.offset
-		}
-		return
 	case codeAutoOffsetReset, codeOffsetOutOfRange:
 		r.fail(&PartitionError{TopicPartition: e.tp, Err: &Error{Code: codeOffsetOutOfRange, Text: e.text}})
 	case codeUnknownTopic, codeUnknownPartition, codeUnknownTopicOrPar, codeTopicAuth:
@@ -201,7 +199,8 @@ func (r *Reader) Position(tp connect.TopicPartition) (int64, error) {
 	return r.pos[tp], nil
 }
 
-// consumed gives positions as librdkafka keeps them, which are past end markers of transactions too.
+// consumed gives positions as librdkafka keeps them, which are past end markers of transactions too. It counts errors as
+// if they were records (librdkafka up to 2.12, rd_kafka_q_serve_rkmessages): such positions are left out.
 func (r *Reader) consumed() map[connect.TopicPartition]int64 {
 	tps := make([]connect.TopicPartition, 0, len(r.reading))
 	for tp := range r.reading {
@@ -213,7 +212,7 @@ func (r *Reader) consumed() map[connect.TopicPartition]int64 {
 	if C.rd_kafka_position(r.h.rk, l) == 0 {
 		es := elems(l)
 		for i, tp := range tps {
-			if es[i].err == 0 && es[i].offset >= 0 {
+			if es[i].err == 0 && int64(es[i].offset) > r.astray[tp] {
 				out[tp] = int64(es[i].offset)
 			}
 		}
