@@ -16,9 +16,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// connectTimeout bounds the first contact with the brokers, and each administrative call.
-const connectTimeout = 60 * time.Second
-
 // translator turns Java client properties into settings. What has no counterpart is warned about once per process and
 // property.
 type translator struct {
@@ -53,19 +50,21 @@ type kafkaClients struct {
 	tr   *translator
 	log  hclog.Logger
 
-	mu   sync.Mutex
+	mu sync.Mutex
 	// stores are opened on first use: they share a producer where their properties are the same.
 	shared *kafka.Logs
 }
 
 var _ worker.Kafka = (*kafkaClients)(nil)
 
-func (k *kafkaClients) admin(props map[string]string) (*kafka.Admin, error) {
+// admin opens an administrative client, and says how long a call may take (default.api.timeout.ms).
+func (k *kafkaClients) admin(props map[string]string) (*kafka.Admin, time.Duration, error) {
 	s, err := k.tr.translate(clientconf.Admin, props)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return kafka.NewAdmin(s.Librdkafka, k.log)
+	a, err := kafka.NewAdmin(s.Librdkafka, k.log)
+	return a, s.Network.DefaultAPITimeout, err
 }
 
 // ClusterID connects to the worker's cluster.
@@ -74,7 +73,7 @@ func (k *kafkaClients) ClusterID(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.Network.DefaultAPITimeout)
 	defer cancel()
 	c, err := kafka.Connect(ctx, s.Librdkafka, k.log)
 	return c.ID, err
@@ -95,18 +94,24 @@ var stores = map[worker.Store]clientconf.Store{
 
 // OpenLog makes sure of the topic of a store and opens it.
 func (k *kafkaClients) OpenLog(ctx context.Context, store worker.Store, t workerconf.StorageTopic, onError func(error)) (storage.Log, error) {
-	admin, err := k.admin(clientconf.StoreAdminProps(k.conf.Raw, k.clientID(string(store)+"-admin")))
+	admin, timeout, err := k.admin(clientconf.StoreAdminProps(k.conf.Raw, k.clientID(string(store)+"-admin")))
 	if err != nil {
 		return nil, err
 	}
 	defer admin.Close()
-	actx, cancel := context.WithTimeout(ctx, connectTimeout)
+	actx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	spec := client.TopicSpec{
 		Name: t.Name, Partitions: int32(t.Partitions), Replication: int16(t.ReplicationFactor), Config: t.Settings,
 	}
-	if err := admin.EnsureTopic(actx, spec, string(store), string(store)+".storage.topic"); err != nil {
+	property := string(store) + ".storage.topic"
+	if err := admin.EnsureTopic(actx, spec, string(store), property); err != nil {
 		return nil, err
+	}
+	if store == worker.ConfigStore {
+		if err := admin.CheckSinglePartition(actx, t.Name, property); err != nil {
+			return nil, err
+		}
 	}
 	logs, err := k.storeLogs(store, onError)
 	if err != nil {
@@ -168,12 +173,12 @@ func (k *kafkaClients) NewConsumer(props map[string]string) (client.Consumer, er
 
 // CreateTopic creates a topic unless it is there.
 func (k *kafkaClients) CreateTopic(ctx context.Context, props map[string]string, spec client.TopicSpec) error {
-	admin, err := k.admin(props)
+	admin, timeout, err := k.admin(props)
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	topics, err := admin.Topics(ctx)
 	if err != nil {
