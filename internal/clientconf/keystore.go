@@ -72,12 +72,15 @@ func storeRoots(data []byte, password string, hasPassword bool) ([]*x509.Certifi
 	return nil, pkcs12Problem(err)
 }
 
+// errWrongPassword stands for the password of a store, whose property the caller knows. A damaged file looks the same.
+var errWrongPassword = errors.New("the password is wrong, or the file is damaged")
+
 var errNoRoots = errors.New("holds no trusted certificate; add one by: keytool -importcert")
 
 // pkcs12Problem words the library's errors for operators; they hold no secrets.
 func pkcs12Problem(err error) error {
 	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
-		return errors.New("the store password is wrong")
+		return errWrongPassword
 	}
 	return fmt.Errorf("is not a PKCS#12 or JKS store that can be read (%w)", err)
 }
@@ -89,7 +92,7 @@ func jksIdentity(data []byte, password, keyPassword string) (*identity, error) {
 	}
 	ks := keystore.New()
 	if err := ks.Load(bytes.NewReader(data), []byte(password)); err != nil {
-		return nil, errors.New("the store password is wrong, or the file is damaged")
+		return nil, errWrongPassword
 	}
 	for _, e := range entries {
 		if !e.private {
@@ -121,7 +124,7 @@ func jksRoots(data []byte, password string, hasPassword bool) ([]*x509.Certifica
 	if hasPassword {
 		ks := keystore.New()
 		if err := ks.Load(bytes.NewReader(data), []byte(password)); err != nil {
-			return nil, errors.New("the store password is wrong, or the file is damaged")
+			return nil, errWrongPassword
 		}
 	}
 	var roots []*x509.Certificate

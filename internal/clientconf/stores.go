@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -40,6 +41,10 @@ func (r *reader) keyStore(t *TLS) {
 	}
 	if err == nil {
 		err = identity.check()
+	}
+	if errors.Is(err, errWrongPassword) {
+		r.fail(invalid(password, r.text(password), "does not open %s: the password is wrong, or the file is damaged", r.text(location)))
+		return
 	}
 	if err != nil {
 		r.fail(invalid(property, r.text(property), "%v", err))
@@ -105,6 +110,10 @@ func (r *reader) trustStore(t *TLS) {
 	case r.given(password):
 		err = fmt.Errorf("is missing, while %s is given", password)
 	default:
+		return
+	}
+	if errors.Is(err, errWrongPassword) {
+		r.fail(invalid(password, r.text(password), "does not open %s: the password is wrong, or the file is damaged", r.text(location)))
 		return
 	}
 	if err != nil {

@@ -155,7 +155,7 @@ func restTLS(prefix string, ssl map[string]string) (server, client *tls.Config, 
 	}
 	s, err := clientconf.Translate(clientconf.Admin, props, os.ReadFile)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, prefixed(prefix, err)
 	}
 	if client, err = kgoclient.TLSConfig(s.TLS); err != nil {
 		return nil, nil, err
@@ -176,6 +176,23 @@ func restTLS(prefix string, ssl map[string]string) (server, client *tls.Config, 
 		return nil, nil, fmt.Errorf("%sssl.client.auth=%q is unknown; use none, requested or required", prefix, auth)
 	}
 	return server, client, nil
+}
+
+// prefixed names properties in errors as the operator wrote them.
+func prefixed(prefix string, err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, prefixed(prefix, e))
+		}
+		return errors.Join(all...)
+	}
+	if pe := new(clientconf.PropertyError); errors.As(err, &pe) {
+		named := *pe
+		named.Property = prefix + pe.Property
+		return &named
+	}
+	return err
 }
 
 func isTopicExists(err error) bool { return errors.Is(err, kafka.ErrTopicExists) }
