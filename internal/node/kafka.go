@@ -51,11 +51,15 @@ type kafkaClients struct {
 	log  hclog.Logger
 
 	mu sync.Mutex
-	// stores are opened on first use: they share a producer where their properties are the same.
-	shared *kafka.Logs
+	shared  *kafka.Logs            // of the stores, opened on first use
+	onError map[string]func(error) // of the stores, by topic
 }
 
 var _ worker.Kafka = (*kafkaClients)(nil)
+
+func newKafkaClients(conf *workerconf.Config, tr *translator, log hclog.Logger) *kafkaClients {
+	return &kafkaClients{conf: conf, tr: tr, log: log, onError: map[string]func(error){}}
+}
 
 // admin opens an administrative client, and says how long a call may take (default.api.timeout.ms).
 func (k *kafkaClients) admin(props map[string]string) (*kafka.Admin, time.Duration, error) {
@@ -87,11 +91,6 @@ func (k *kafkaClients) clientID(what string) string {
 	return id + "-" + what
 }
 
-// stores are the worker's topics as clientconf, the admin's messages and the properties name them.
-var stores = map[worker.Store]clientconf.Store{
-	worker.ConfigStore: clientconf.ConfigStore, worker.OffsetStore: clientconf.OffsetStore, worker.StatusStore: clientconf.StatusStore,
-}
-
 // OpenLog makes sure of the topic of a store and opens it.
 func (k *kafkaClients) OpenLog(ctx context.Context, store worker.Store, t workerconf.StorageTopic, onError func(error)) (storage.Log, error) {
 	admin, timeout, err := k.admin(clientconf.StoreAdminProps(k.conf.Raw, k.clientID(string(store)+"-admin")))
@@ -113,34 +112,45 @@ func (k *kafkaClients) OpenLog(ctx context.Context, store worker.Store, t worker
 			return nil, err
 		}
 	}
-	logs, err := k.storeLogs(store, onError)
+	logs, err := k.storeLogs()
 	if err != nil {
 		return nil, err
 	}
+	k.mu.Lock()
+	k.onError[t.Name] = onError
+	k.mu.Unlock()
 	return logs.Open(t.Name), nil
 }
 
-// storeLogs gives the clients of a store. All three share one producer: it writes in order, with acks=all, whatever the
-// topic.
-func (k *kafkaClients) storeLogs(store worker.Store, onError func(error)) (*kafka.Logs, error) {
+// storeLogs gives the clients of the stores. All three share one producer: it writes in order, with acks=all, whatever the
+// topic. So a status may be sent again as well: Java keeps the status producer from it lest newer ones be overtaken.
+func (k *kafkaClients) storeLogs() (*kafka.Logs, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.shared != nil {
 		return k.shared, nil
 	}
-	p, err := k.tr.translate(clientconf.Producer, clientconf.StoreProducerProps(stores[store], k.conf.Raw, k.clientID("stores")))
+	const kind = clientconf.ConfigStore
+	p, err := k.tr.translate(clientconf.Producer, clientconf.StoreProducerProps(kind, k.conf.Raw, k.clientID("stores")))
 	if err != nil {
 		return nil, err
 	}
-	c, err := k.tr.translate(clientconf.Consumer, clientconf.StoreConsumerProps(stores[store], k.conf.Raw, k.clientID("stores"), false))
+	c, err := k.tr.translate(clientconf.Consumer, clientconf.StoreConsumerProps(kind, k.conf.Raw, k.clientID("stores"), false))
 	if err != nil {
 		return nil, err
 	}
-	k.shared, err = kafka.NewLogs(kafka.LogsOptions{
-		Producer: p.Librdkafka, Consumer: c.Librdkafka, Log: k.log,
-		OnError: func(topic string, err error) { onError(fmt.Errorf("topic %s: %w", topic, err)) },
-	})
+	k.shared, err = kafka.NewLogs(kafka.LogsOptions{Producer: p.Librdkafka, Consumer: c.Librdkafka, Log: k.log, OnError: k.report})
 	return k.shared, err
+}
+
+// report tells the store of a topic what is wrong with it.
+func (k *kafkaClients) report(topic string, err error) {
+	k.mu.Lock()
+	onError := k.onError[topic]
+	k.mu.Unlock()
+	if onError != nil {
+		onError(fmt.Errorf("topic %s: %w", topic, err))
+	}
 }
 
 // close releases what the stores shared, after they were closed.

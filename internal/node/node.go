@@ -72,7 +72,7 @@ func New(ctx context.Context, props map[string]string, o Options) (*Node, error)
 	if err != nil {
 		return nil, &ConfigError{err}
 	}
-	n := &Node{kafka: &kafkaClients{conf: conf, tr: tr, log: logs.Named("kafka")}, log: log}
+	n := &Node{kafka: newKafkaClients(conf, tr, logs.Named("kafka")), log: log}
 	if n.group, err = groupClient(conf, tr, logs.Named("group")); err != nil {
 		return nil, &ConfigError{err}
 	}
