@@ -85,10 +85,7 @@ func (w *Worker) runner(id herder.Work, inc herder.Incarnation) *runner {
 }
 
 func (w *Worker) startWork(e herder.StartWork) {
-	r := &runner{
-		work: e.Work, inc: e.Incarnation, grace: w.cfg.Conf.TaskShutdownGracefulTimeout, post: w.loop.post,
-		target: e.Target, stopIt: make(chan struct{}),
-	}
+	r := newRunner(e, w.cfg.Conf.TaskShutdownGracefulTimeout, w.loop.post)
 	r.build = func(ctx context.Context, target cluster.TargetState, report task.Report) (task.Handle, error) {
 		return w.build(ctx, e, target, report)
 	}
@@ -111,7 +108,7 @@ func (w *Worker) generate(e herder.GenerateTaskConfigs) {
 	w.effects.Go(func() {
 		ctx, cancel := context.WithTimeout(w.life, generateTimeout)
 		defer cancel()
-		c, ok := r.running().(*task.Connector)
+		c, ok := r.running(ctx).(*task.Connector)
 		if !ok {
 			outcome(nil, task.ErrNotRunning)
 			return

@@ -11,6 +11,14 @@ import (
 	"github.com/connectd/connectd/worker/task"
 )
 
+// newRunner makes one for the start of e.
+func newRunner(e herder.StartWork, grace time.Duration, post func(herder.Event)) *runner {
+	return &runner{
+		work: e.Work, inc: e.Incarnation, grace: grace, post: post, target: e.Target,
+		stopIt: make(chan struct{}), built: make(chan struct{}),
+	}
+}
+
 // runner is one start of a connector or task: it is built, runs, and is stopped within its graceful time or abandoned.
 type runner struct {
 	work   herder.Work
@@ -19,6 +27,7 @@ type runner struct {
 	post   func(herder.Event)
 	build  func(ctx context.Context, target cluster.TargetState, report task.Report) (task.Handle, error)
 	stopIt chan struct{}
+	built  chan struct{} // closed when build has returned
 
 	mu     sync.Mutex
 	target cluster.TargetState
@@ -40,9 +49,8 @@ func (r *runner) report(s cluster.State, err error) {
 func (r *runner) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	built := make(chan struct{})
 	go func() {
-		defer close(built)
+		defer close(r.built)
 		r.start(ctx)
 	}()
 	select {
@@ -53,7 +61,7 @@ func (r *runner) run(ctx context.Context) {
 	timeout := time.NewTimer(r.grace)
 	defer timeout.Stop()
 	select {
-	case <-built:
+	case <-r.built:
 	case <-timeout.C:
 		r.stopped(true)
 		return
@@ -120,8 +128,14 @@ func (r *runner) setTarget(t cluster.TargetState) {
 	}
 }
 
-// running gives the handle, nil before it is built.
-func (r *runner) running() task.Handle {
+// running gives the handle, nil when there is none. It waits for the build, as what is built may report that it runs
+// before the build has returned.
+func (r *runner) running(ctx context.Context) task.Handle {
+	select {
+	case <-r.built:
+	case <-ctx.Done():
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.handle
