@@ -26,8 +26,9 @@ type cluster struct {
 }
 
 type partitionLog struct {
-	first int64
-	recs  []client.ConsumedRecord
+	first   int64
+	markers int64 // after the last record
+	recs    []client.ConsumedRecord
 }
 
 func newCluster(brokers int) *cluster {
@@ -85,7 +86,7 @@ func (c *cluster) edit(f func()) {
 type fakeClients struct {
 	source, target *cluster
 	mu             sync.Mutex
-	open           int
+	open, opened   int
 	readerProps    map[string]string
 }
 
@@ -104,10 +105,10 @@ func (f *fakeClients) cluster(props map[string]string) (*cluster, error) {
 	defer f.mu.Unlock()
 	switch props["bootstrap.servers"] {
 	case "h:1":
-		f.open++
+		f.open, f.opened = f.open+1, f.opened+1
 		return f.source, nil
 	case "h:2":
-		f.open++
+		f.open, f.opened = f.open+1, f.opened+1
 		return f.target, nil
 	}
 	return nil, errors.New("bootstrap.servers is missing")
@@ -235,6 +236,7 @@ type fakeReader struct {
 	at    map[connect.TopicPartition]int64
 	stuck map[connect.TopicPartition]bool
 	errs  []error // of the next polls
+	deaf  bool    // nothing comes any more
 }
 
 func (r *fakeReader) Assign(offsets map[connect.TopicPartition]int64) error {
@@ -287,6 +289,9 @@ func (r *fakeReader) take() ([]client.ConsumedRecord, chan struct{}, error) {
 		return nil, r.wake, err
 	}
 	for tp, at := range r.at {
+		if r.deaf {
+			break
+		}
 		l := r.log(tp)
 		switch end := l.first + int64(len(l.recs)); {
 		case r.stuck[tp]:
@@ -315,7 +320,7 @@ func (r *fakeReader) ListOffsets(_ context.Context, specs map[connect.TopicParti
 		}
 		out[tp] = l.first
 		if spec == client.Latest {
-			out[tp] += int64(len(l.recs))
+			out[tp] += int64(len(l.recs)) + l.markers
 		}
 	}
 	return out, nil

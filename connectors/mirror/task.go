@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
@@ -24,6 +25,7 @@ type task struct {
 
 	mu      sync.Mutex // held while the reader is in use
 	reader  Reader
+	watched time.Time                        // when partitions were last looked at that stand still
 	gone    map[connect.TopicPartition]error // why partitions stand still, until it is found where they go on
 	records []connect.SourceRecord
 }
@@ -34,6 +36,9 @@ type partition struct {
 	remote string
 	source connect.Entries
 	next   int64 // offset of the next record, client.Earliest or client.Latest before the first one
+
+	seen     int64 // next when partitions were last looked at
+	reopened int64 // next when the reader was last opened anew because of this partition
 }
 
 const (
@@ -58,7 +63,19 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	if err != nil {
 		return err
 	}
-	consumer := s.clientProps("source", "consumer", "replication-consumer")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.watched = time.Now()
+	if err := t.open(offsets); err != nil {
+		return err
+	}
+	t.log.Info("a mirror task begins", "partitions", len(tps))
+	return nil
+}
+
+// open opens the reader at these offsets.
+func (t *task) open(offsets map[connect.TopicPartition]int64) error {
+	consumer := t.s.clientProps("source", "consumer", "replication-consumer")
 	if _, given := consumer[autoCreate]; !given {
 		consumer[autoCreate] = "false" // or a topic that is deleted at the source would come back
 	}
@@ -69,10 +86,7 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	if err := r.Assign(offsets); err != nil {
 		return errors.Join(err, r.Close())
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.reader = r
-	t.log.Info("a mirror task begins", "partitions", len(tps))
 	return nil
 }
 
@@ -100,7 +114,7 @@ func (t *task) positions(ctx context.Context, reader connect.OffsetReader, tps [
 		default:
 			at[tp] = client.Earliest
 		}
-		t.parts[tp] = &partition{tp: tp, remote: t.s.remote(tp.Topic), source: sources[i], next: at[tp]}
+		t.parts[tp] = &partition{tp: tp, remote: t.s.remote(tp.Topic), source: sources[i], next: at[tp], reopened: client.Earliest}
 	}
 	return at, nil
 }
@@ -115,6 +129,9 @@ func (t *task) Poll(ctx context.Context) ([]connect.SourceRecord, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.life, cancel)()
+	if err := t.watch(ctx); err != nil {
+		return nil, err
+	}
 	if len(t.gone) > 0 {
 		if err := t.settle(ctx); err != nil {
 			return nil, err

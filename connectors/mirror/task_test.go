@@ -224,6 +224,51 @@ func TestGonePartitions(t *testing.T) {
 	}
 }
 
+// TestDeafReader finds out about partitions from which nothing comes.
+func TestDeafReader(t *testing.T) {
+	minutes := func(t *testing.T) context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	for name, c := range map[string]struct {
+		happens func(*cluster)
+		want    string
+		err     string
+	}{
+		"more records":           {func(c *cluster) { c.add("a", 0, rec("", "new")) }, "new", ""},
+		"made anew":              {func(c *cluster) { delete(c.logs, connect.TopicPartition{Topic: "a"}); c.add("a", 0, rec("", "new")) }, "", "position 2, partition from 0 to 1"},
+		"end markers, no record": {func(c *cluster) { c.log(connect.TopicPartition{Topic: "a"}).markers = 1 }, "", "deadline"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakes(t)
+				f.source.add("a", 0, rec("", "x"), rec("", "y"))
+				tk, err := startTask(t, f, nil, "a-0,b-0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if recs, err := poll(t, tk); values(recs) != "x y" || err != nil {
+					t.Fatal(recs, err)
+				}
+				tk.reader.(*fakeReader).deaf = true
+				c.happens(f.source)
+				var recs []connect.SourceRecord
+				ctx := minutes(t)
+				for err == nil && len(recs) == 0 {
+					recs, err = tk.Poll(ctx)
+				}
+				if values(recs) != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+					t.Error(values(recs), err)
+				}
+				if f.opened > 2 {
+					t.Errorf("%d clients were opened", f.opened)
+				}
+			})
+		})
+	}
+}
+
 func TestStopEndsPoll(t *testing.T) {
 	testkit.NoLeaks(t)
 	f := newFakes(t)
