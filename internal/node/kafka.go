@@ -50,7 +50,7 @@ type kafkaClients struct {
 	tr   *translator
 	log  hclog.Logger
 
-	mu sync.Mutex
+	mu      sync.Mutex
 	shared  *kafka.Logs            // of the stores, opened on first use
 	onError map[string]func(error) // of the stores, by topic
 }
