@@ -186,30 +186,30 @@ func (a *Admin) CreatePartitions(ctx context.Context, counts map[string]int32) (
 // EnsureTopic creates an internal topic unless it is there, as a Java worker does: spec.Config over
 // cleanup.policy=compact, and -1 for the broker's defaults. An existing topic must have cleanup.policy=compact; purpose
 // and property name the topic in errors, e.g. "offset", "offset.storage.topic".
-func (a *Admin) EnsureTopic(ctx context.Context, spec client.TopicSpec, purpose, property string) error {
+func (a *Admin) EnsureTopic(ctx context.Context, spec client.TopicSpec, purpose, property string) (created bool, err error) {
 	ctx, cancel, _ := bounded(ctx)
 	defer cancel()
 	topics, err := a.Topics(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if _, has := topics[spec.Name]; has {
-		return a.checkCompacted(ctx, spec.Name, purpose, property)
+		return false, a.checkCompacted(ctx, spec.Name, purpose, property)
 	}
 	config := map[string]string{"cleanup.policy": "compact"}
 	maps.Copy(config, spec.Config)
 	spec.Config = config
 	failed, err := a.CreateTopics(ctx, spec)
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch err := failed[spec.Name]; {
 	case errors.Is(err, ErrTopicExists): // by another worker, just now
-		return a.checkCompacted(ctx, spec.Name, purpose, property)
+		return false, a.checkCompacted(ctx, spec.Name, purpose, property)
 	case err != nil:
-		return fmt.Errorf("the %s topic (%s=%s) can't be made%s: %w", purpose, property, spec.Name, remedy(err, spec, property), err)
+		return false, fmt.Errorf("the %s topic (%s=%s) can't be made%s: %w", purpose, property, spec.Name, remedy(err, spec, property), err)
 	}
-	return nil
+	return true, nil
 }
 
 // remedy says what helps against a topic that could not be created, where that is known.
@@ -231,8 +231,8 @@ func (a *Admin) CheckSinglePartition(ctx context.Context, topic, property string
 		return err
 	}
 	if n := topics[topic].Partitions; n > 1 {
-		return fmt.Errorf("Topic '%s' supplied via the '%s' property is required to have a single partition in order to guarantee "+
-			"consistency of connector configurations, but found %d partitions.", topic, property, n)
+		return fmt.Errorf("%s=%s: the topic has %d partitions; it must have a single partition, as the order of configurations counts: "+
+			"name another topic, or make this one anew", property, topic, n)
 	}
 	return nil
 }
