@@ -21,7 +21,7 @@ func TestLaneIdle(t *testing.T) {
 	}
 	l := logs(t, servers, false)
 	for name, n := range map[string]int32{"idle-configs": 1, "idle-offsets": 25, "idle-status": 5} {
-		if err := a.EnsureTopic(within(t), client.TopicSpec{Name: name, Partitions: n, Replication: 1}, name, name); err != nil {
+		if _, err := a.EnsureTopic(within(t), client.TopicSpec{Name: name, Partitions: n, Replication: 1}, name, name); err != nil {
 			t.Fatal(err)
 		}
 		var got tail

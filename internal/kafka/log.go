@@ -35,6 +35,7 @@ type Log struct {
 	logs  *Logs
 	topic string
 	log   hclog.Logger
+	empty int32 // partitions of a topic known to be empty; 0 for any other
 
 	life   context.Context // ends with Close
 	cancel context.CancelFunc
@@ -82,12 +83,34 @@ func (l *Log) Start(ctx context.Context, onRecords func([]client.LogRecord)) err
 	l.reader, l.onRecs = r, onRecords
 	l.users.Add(1)
 	l.mu.Unlock()
+	if l.empty > 0 {
+		if err := l.startEmpty(); err != nil {
+			l.users.Done()
+			return err
+		}
+		go l.tail()
+		return nil
+	}
 	if err := l.addPartitions(ctx); err != nil {
 		l.users.Done()
 		return err
 	}
 	go l.tail()
 	return l.ReadToEnd(ctx)
+}
+
+// startEmpty begins to read a topic in which nothing is yet.
+func (l *Log) startEmpty() error {
+	starts := map[connect.TopicPartition]int64{}
+	for p := range l.empty {
+		tp := connect.TopicPartition{Topic: l.topic, Partition: p}
+		if err := l.reader.start(tp, 0); err != nil {
+			return err
+		}
+		starts[tp] = 0
+	}
+	l.advance(starts)
+	return nil
 }
 
 // addPartitions begins to read partitions that are not read yet. It retries until ctx ends.

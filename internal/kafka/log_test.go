@@ -196,6 +196,35 @@ func TestLogCallsEndWithTheirContext(t *testing.T) {
 	}
 }
 
+func TestNewLogReadsOnFromNothing(t *testing.T) {
+	testkit.NoLeaks(t)
+	servers := fake(t, nil)
+	a, err := NewAdmin(servers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	spec := client.TopicSpec{Name: "fresh", Partitions: 25, Replication: 1}
+	if _, err := a.EnsureTopic(within(t), spec, "offset", "offset.storage.topic"); err != nil {
+		t.Fatal(err)
+	}
+	var to tail
+	log := logs(t, servers, false).OpenNew("fresh", 25)
+	defer log.Close()
+	if err := log.Start(within(t), to.add); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(within(t), kv("a", "1"), kv("b", "2")); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.ReadToEnd(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := to.sorted(); got != "a=1 b=2" {
+		t.Errorf("read %q", got)
+	}
+}
+
 func TestAdminKeepsInternalTopics(t *testing.T) {
 	testkit.NoLeaks(t)
 	servers := fake(t, nil)
@@ -206,9 +235,9 @@ func TestAdminKeepsInternalTopics(t *testing.T) {
 	defer a.Close()
 	ctx := within(t)
 	spec := client.TopicSpec{Name: "offsets", Partitions: 25, Replication: 1, Config: map[string]string{"segment.bytes": "1048576"}}
-	for range 2 {
-		if err := a.EnsureTopic(ctx, spec, "offset", "offset.storage.topic"); err != nil {
-			t.Fatal(err)
+	for _, first := range []bool{true, false} {
+		if created, err := a.EnsureTopic(ctx, spec, "offset", "offset.storage.topic"); err != nil || created != first {
+			t.Fatalf("created %t, %v", created, err)
 		}
 	}
 	topics, err := a.Topics(ctx)
@@ -220,7 +249,7 @@ func TestAdminKeepsInternalTopics(t *testing.T) {
 		t.Errorf("creating again: %v, %v", failed, err)
 	}
 	spec.Name = "plain"
-	err = a.EnsureTopic(ctx, spec, "offset", "offset.storage.topic")
+	_, err = a.EnsureTopic(ctx, spec, "offset", "offset.storage.topic")
 	if err == nil || !strings.Contains(err.Error(), "offset.storage.topic") || !strings.Contains(err.Error(), "cleanup.policy=delete") {
 		t.Errorf("a topic that forgets: %v", err)
 	}

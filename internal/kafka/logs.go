@@ -75,14 +75,18 @@ func (l *Logs) Close() {
 }
 
 // Open prepares a topic, which must exist when Start is called. The result implements storage.Log.
-func (l *Logs) Open(topic string) *Log {
+func (l *Logs) Open(topic string) *Log { return l.OpenNew(topic, 0) }
+
+// OpenNew is Open for a topic that the caller made a moment ago with so many partitions: nothing is in it, so Start does
+// not ask for its end, which the brokers cannot tell before each partition has a leader. 0 is Open.
+func (l *Logs) OpenNew(topic string, partitions int32) *Log {
 	log := l.o.Log
 	if log == nil {
 		log = hclog.NewNullLogger()
 	}
 	life, cancel := context.WithCancel(context.Background())
 	return &Log{
-		logs: l, topic: topic, log: log, life: life, cancel: cancel,
+		logs: l, topic: topic, log: log, life: life, cancel: cancel, empty: partitions,
 		next: map[connect.TopicPartition]int64{}, moved: make(chan struct{}),
 	}
 }

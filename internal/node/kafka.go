@@ -104,10 +104,11 @@ func (k *kafkaClients) OpenLog(ctx context.Context, store worker.Store, t worker
 		Name: t.Name, Partitions: int32(t.Partitions), Replication: int16(t.ReplicationFactor), Config: t.Settings,
 	}
 	property := string(store) + ".storage.topic"
-	if err := admin.EnsureTopic(actx, spec, string(store), property); err != nil {
+	created, err := admin.EnsureTopic(actx, spec, string(store), property)
+	if err != nil {
 		return nil, err
 	}
-	if store == worker.ConfigStore {
+	if store == worker.ConfigStore && !created {
 		if err := admin.CheckSinglePartition(actx, t.Name, property); err != nil {
 			return nil, err
 		}
@@ -119,6 +120,9 @@ func (k *kafkaClients) OpenLog(ctx context.Context, store worker.Store, t worker
 	k.mu.Lock()
 	k.onError[t.Name] = onError
 	k.mu.Unlock()
+	if created && spec.Partitions > 0 {
+		return logs.OpenNew(t.Name, spec.Partitions), nil
+	}
 	return logs.Open(t.Name), nil
 }
 
