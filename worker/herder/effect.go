@@ -138,6 +138,8 @@ const (
 	TimerReconfigure
 	// TimerKey is the session key's expiry.
 	TimerKey
+	// TimerReread reads the config topic again after a write and the read that followed it failed.
+	TimerReread
 )
 
 // ConfigRecord is one thing to write to the config topic.

@@ -118,6 +118,9 @@ func (h *Herder) currentAssignment() *proto.Assignment {
 // joined answers a round as its leader.
 func (h *Herder) joined(ev Joined) {
 	g := &h.group
+	if g.backingOff {
+		return // said before the coordinator heard that this worker leaves
+	}
 	out, memory, err := assign.Lead(g.memory, assign.Input{
 		Leader: ev.MemberID, Protocol: ev.Protocol, Members: ev.Members, Snapshot: h.snap,
 		Generation: ev.Generation, LastCompleted: g.generation, Now: h.now, MaxDelay: h.cfg.RebalanceDelay,
@@ -149,6 +152,9 @@ func (h *Herder) joined(ev Joined) {
 // worker has read are exactly those that the leader assigned by.
 func (h *Herder) roundCompleted(ev Assigned) {
 	g := &h.group
+	if g.backingOff {
+		return
+	}
 	g.joining = false
 	a, err := proto.DecodeAssignment(ev.Assignment)
 	if err != nil {
@@ -238,12 +244,20 @@ func (h *Herder) readConfig(thenRejoin bool) {
 	h.emit(ReadConfigToEnd{Timeout: h.cfg.SyncTimeout})
 }
 
-// readToEnd goes on after the config topic was read. When that failed, the worker leaves the group, because it would block
-// everyone else, and tries again after a backoff.
+// readToEnd goes on after the config topic was read. When that failed and the group waits for this worker, the worker leaves,
+// because it would block everyone else, and tries again after a backoff. Where only the outcome of a write is unknown, it
+// goes on with what it runs and reads again soon.
 func (h *Herder) readToEnd(err error) {
 	g := &h.group
 	g.reading = false
-	if err != nil {
+	switch {
+	case err == nil:
+		h.unread = false
+	case h.unread && !g.rejoinAfterRead && (g.resolved || !g.member):
+		h.note(Warn, "the config topic could not be read after a failed write; trying again", "error", err.Error(), "retry-in", holdTime)
+		h.emit(SetTimer{Timer: Timer{Kind: TimerReread}, At: h.now.Add(holdTime)})
+		return
+	default:
 		h.note(Warn, "the config topic could not be read to its end; leaving the group for a while",
 			"error", err.Error(), "retry-in", h.cfg.UnsyncBackoff)
 		clear(h.assigned)

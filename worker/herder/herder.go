@@ -45,6 +45,7 @@ type Herder struct {
 	writing  *write      // the write under way
 	keyDue   time.Time   // timer set for the session key's expiry
 	hold     bool        // the last write of the leader's own failed; wait for the timer
+	unread   bool        // a write failed, and the topic was not read to its end since: it may be there all the same
 	closing  bool
 	exited   bool
 }
@@ -78,8 +79,7 @@ func (h *Herder) Step(now time.Time, ev Event) []Effect {
 func (h *Herder) handle(ev Event) {
 	switch ev := ev.(type) {
 	case Started:
-		h.snap = ev.Snapshot
-		h.group.rejoin = true
+		h.started(ev)
 	case ConfigChanged:
 		h.configChanged(ev)
 	case Joined:
@@ -147,6 +147,14 @@ func (h *Herder) shutDown() {
 	h.exited = true
 }
 
+// started begins with a first round. A change of the config topic may have come before this event, with newer configs.
+func (h *Herder) started(ev Started) {
+	if ev.Snapshot.Offset >= h.snap.Offset {
+		h.snap = ev.Snapshot
+	}
+	h.requestRejoin("the worker starts")
+}
+
 func (h *Herder) timerFired(t Timer) {
 	switch t.Kind {
 	case TimerRebalance:
@@ -158,6 +166,10 @@ func (h *Herder) timerFired(t Timer) {
 		h.requestGeneration(t.Connector)
 	case TimerKey:
 		h.keyDue, h.hold = time.Time{}, false
+	case TimerReread:
+		if h.unread {
+			h.readConfig(false)
+		}
 	}
 }
 
@@ -220,6 +232,15 @@ type View struct {
 	Connectors, Tasks int
 }
 
+// signed tells whether internal requests are signed: by what the group speaks, and before that is known by what this worker
+// would speak, so that no unsigned request slips in while it joins.
+func (h *Herder) signed() bool {
+	if h.group.assignedOnce {
+		return h.group.protocol == proto.Sessioned
+	}
+	return h.cfg.Protocol == proto.Sessioned
+}
+
 // View describes the present state.
 func (h *Herder) View() View {
 	v := View{
@@ -228,7 +249,7 @@ func (h *Herder) View() View {
 		Generation: h.group.generation,
 		IsLeader:   h.isLeader(),
 		LeaderURL:  h.group.leaderURL,
-		Signed:     h.group.protocol == proto.Sessioned,
+		Signed:     h.signed(),
 		Protocol:   h.group.protocol,
 	}
 	for id := range h.work {

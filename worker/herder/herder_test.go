@@ -22,6 +22,9 @@ func TestRandomHistories(t *testing.T) {
 				t.Fatal(s.problems)
 			}
 		}
+		for _, w := range s.workers {
+			w.failing = works
+		}
 		if err := s.settleAll(); err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +38,7 @@ func TestRandomHistories(t *testing.T) {
 func (s *sim) randomStep(t *rapid.T, p proto.Protocol) {
 	w := rapid.SampledFrom(s.workers).Draw(t, "worker")
 	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "connector")
-	switch rapid.IntRange(0, 16).Draw(t, "what") {
+	switch rapid.IntRange(0, 17).Draw(t, "what") {
 	case 0:
 		if len(s.workers) < 6 {
 			s.addWorker(p)
@@ -58,6 +61,8 @@ func (s *sim) randomStep(t *rapid.T, p proto.Protocol) {
 		}).Draw(t, "target")})
 	case 7:
 		w.request(RequestRestart{Name: name, IncludeTasks: true})
+	case 9:
+		w.failing = rapid.SampledFrom([]failing{works, works, writtenAllTheSame, notWritten}).Draw(t, "failing")
 	case 8:
 		w.request(RestartWork{Work: Work{Connector: name, Task: rapid.IntRange(-1, 1).Draw(t, "task")}})
 	default:

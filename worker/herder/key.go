@@ -12,7 +12,7 @@ const holdTime = time.Second
 // maybeRotateKey has the leader of a sessioned group distribute a session key when there is none, when it has expired, or
 // when its algorithm is not the configured one (KIP-507).
 func (h *Herder) maybeRotateKey() {
-	if !h.settled() || !h.isLeader() || h.group.protocol != proto.Sessioned || h.writing != nil || h.hold {
+	if !h.settled() || !h.isLeader() || h.group.protocol != proto.Sessioned || !h.mayWrite() || h.hold {
 		return
 	}
 	k := h.snap.SessionKey

@@ -19,17 +19,20 @@ type write struct {
 // serveRequests answers requests in the order in which they came, once the group has settled. A request that writes holds
 // up the others until its write is read back.
 func (h *Herder) serveRequests() {
-	for len(h.requests) > 0 && h.settled() && h.writing == nil {
+	for len(h.requests) > 0 && h.settled() && h.mayWrite() {
 		r := h.requests[0]
 		h.requests = h.requests[1:]
 		h.serve(r)
 	}
 }
 
+// mayWrite tells whether the outcome of the last write is known.
+func (h *Herder) mayWrite() bool { return h.writing == nil && !h.unread }
+
 // repairStopped has the leader clear task configs of stopped connectors. Stopping clears them, but a worker that took
 // itself for the leader a moment too long may have written some since.
 func (h *Herder) repairStopped() {
-	if !h.settled() || !h.isLeader() || h.writing != nil || h.hold {
+	if !h.settled() || !h.isLeader() || !h.mayWrite() || h.hold {
 		return
 	}
 	for _, name := range h.snap.Names() {
@@ -103,6 +106,7 @@ func (h *Herder) written(err error) {
 		h.reply(w.reply, w.result, nil)
 	}
 	if err != nil {
+		h.unread = true
 		h.readConfig(false)
 	}
 }

@@ -1,6 +1,7 @@
 package herder
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,7 +39,17 @@ type simWorker struct {
 	ops     map[ReplyID]Op
 	started map[Work]Incarnation
 	exited  bool
+	// failing is what becomes of writes: nothing, an error after all, or an error and nothing written.
+	failing failing
 }
+
+type failing int
+
+const (
+	works failing = iota
+	writtenAllTheSame
+	notWritten
+)
 
 type simCoordinator struct {
 	generation int32
@@ -48,6 +59,8 @@ type simCoordinator struct {
 	rebalance  bool
 	next       int
 }
+
+var errSim = errors.New("no broker answers")
 
 func newSim(n int, p proto.Protocol) *sim {
 	s := &sim{
@@ -99,7 +112,11 @@ func (w *simWorker) do(e Effect) {
 	case Leave:
 		s.coord.leave(w)
 	case ReadConfigToEnd:
-		w.due = append(w.due, ReadToEnd{})
+		ev := ReadToEnd{}
+		if w.failing != works {
+			ev.Err = errSim
+		}
+		w.due = append(w.due, ev)
 	case StartWork:
 		w.start(e)
 	case StopWork:
@@ -116,8 +133,14 @@ func (w *simWorker) do(e Effect) {
 	case ForwardTaskConfigs:
 		w.forward(e)
 	case Write:
-		s.log = append(s.log, e.Records...)
-		w.due = append(w.due, ConfigWritten{})
+		ev := ConfigWritten{}
+		if w.failing != works {
+			ev.Err = errSim
+		}
+		if w.failing != notWritten {
+			s.log = append(s.log, e.Records...)
+		}
+		w.due = append(w.due, ev)
 	case SetTimer:
 		w.timers[e.Timer] = e.At
 		if e.At.IsZero() {
@@ -275,7 +298,17 @@ func (w *simWorker) deliver() {
 	ev := w.due[0]
 	w.due = w.due[1:]
 	switch ev := ev.(type) {
-	case ConfigWritten, ReadToEnd:
+	case ConfigWritten:
+		if ev.Err != nil {
+			break
+		}
+		if c := w.readLog(); c != nil {
+			w.step(*c)
+		}
+	case ReadToEnd:
+		if ev.Err != nil {
+			break
+		}
 		if c := w.readLog(); c != nil {
 			w.step(*c)
 		}

@@ -131,7 +131,12 @@ func (h *Herder) workStopped(ev WorkStopped) {
 	for _, r := range w.waiting {
 		h.reply(r, Result{}, cluster.ErrRebalancing)
 	}
-	h.writeStatus(ev.Work, cluster.Unassigned, "", true)
+	// What is gone leaves no status. The leader cleans up too, but may have done so before this status arrives.
+	state := cluster.Unassigned
+	if !h.exists(ev.Work) && !h.closing {
+		state = cluster.Destroyed
+	}
+	h.writeStatus(ev.Work, state, "", true)
 }
 
 func (h *Herder) writeStatus(id Work, s cluster.State, trace string, safe bool) {
