@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/connectd/connectd/internal/cluster"
@@ -113,12 +114,17 @@ func (w *Worker) generate(e herder.GenerateTaskConfigs) {
 			outcome(nil, task.ErrNotRunning)
 			return
 		}
-		maximum := tasksMax(e.Config)
+		conf, err := w.resolve(e.Config)
+		if err != nil {
+			outcome(nil, err)
+			return
+		}
+		maximum := tasksMax(conf)
 		done := make(chan struct{})
 		c.GenerateTaskConfigs(ctx, maximum, func(configs []map[string]string, err error) {
 			defer close(done)
 			if err == nil {
-				configs, err = w.completeTaskConfigs(e.Connector, e.Config, maximum, configs)
+				configs, err = w.completeTaskConfigs(e.Connector, e.Config, conf, maximum, configs)
 			}
 			outcome(configs, err)
 		})
@@ -129,9 +135,10 @@ func (w *Worker) generate(e herder.GenerateTaskConfigs) {
 // errTooManyTasks is a generation that asking again does not mend (KIP-1004).
 var errTooManyTasks = errors.New("too many tasks")
 
-// completeTaskConfigs adds what the worker itself puts into task configs, as Java does.
-func (w *Worker) completeTaskConfigs(name string, conf map[string]string, maximum int, configs []map[string]string) ([]map[string]string, error) {
-	if len(configs) > maximum && conf["tasks.max.enforce"] != "false" {
+// completeTaskConfigs adds what the worker itself puts into task configs, as Java does. conf is raw with references
+// resolved; they go back into the task configs, so that no secret reaches the config topic or GET /connectors/x/tasks.
+func (w *Worker) completeTaskConfigs(name string, raw, conf map[string]string, maximum int, configs []map[string]string) ([]map[string]string, error) {
+	if len(configs) > maximum && !strings.EqualFold(strings.TrimSpace(conf["tasks.max.enforce"]), "false") {
 		return nil, fmt.Errorf("%w: The connector %s has generated %d tasks, which is greater than %d, the maximum number of tasks "+
 			"it is configured to create. ", errTooManyTasks, name, len(configs), maximum)
 	}
@@ -152,13 +159,18 @@ func (w *Worker) completeTaskConfigs(name string, conf map[string]string, maximu
 		if regex, ok := conf["topics.regex"]; ok {
 			t["topics.regex"] = regex
 		}
+		for k, v := range raw {
+			if _, has := t[k]; has && v != conf[k] {
+				t[k] = v
+			}
+		}
 		out[i] = t
 	}
 	return out, nil
 }
 
 func tasksMax(conf map[string]string) int {
-	if n, err := strconv.Atoi(conf["tasks.max"]); err == nil && n > 0 {
+	if n, err := strconv.Atoi(strings.TrimSpace(conf["tasks.max"])); err == nil && n > 0 {
 		return n
 	}
 	return 1

@@ -129,18 +129,17 @@ func (w *Worker) ConnectorStatus(_ context.Context, name string) (*api.Connector
 
 func (w *Worker) status(snap *cluster.Snapshot, name string) (*api.ConnectorStatus, error) {
 	st, ok := w.statuses.Connector(name)
-	if !ok {
+	c := snap.Connectors[name]
+	if !ok || c == nil { // statuses of what was deleted linger until the leader has cleaned up
 		return nil, cluster.NotFound("No status found for connector %s", name)
 	}
-	kind := api.TypeUnknown
-	if c := snap.Connectors[name]; c != nil {
-		kind = w.typeOf(c.Config)
-	}
-	out := &api.ConnectorStatus{Name: name, Type: kind, Connector: api.ConnectorState{
+	out := &api.ConnectorStatus{Name: name, Type: w.typeOf(c.Config), Connector: api.ConnectorState{
 		State: string(st.State), WorkerID: st.WorkerID, Trace: st.Trace, Version: api.Version(st.Version),
 	}}
 	for _, t := range w.statuses.Tasks(name) {
-		out.Tasks = append(out.Tasks, taskStatus(t))
+		if t.ID.Task < len(c.Tasks) {
+			out.Tasks = append(out.Tasks, taskStatus(t))
+		}
 	}
 	return out, nil
 }
@@ -153,11 +152,12 @@ func taskStatus(t storage.TaskStatus) api.TaskStatus {
 
 // TaskStatus is GET /connectors/{name}/tasks/{task}/status.
 func (w *Worker) TaskStatus(_ context.Context, id cluster.TaskID) (*api.TaskStatus, error) {
-	if !w.ready() {
-		return nil, errStarting
+	snap, err := w.snapshot()
+	if err != nil {
+		return nil, err
 	}
 	st, ok := w.statuses.Task(id)
-	if !ok {
+	if c := snap.Connectors[id.Connector]; !ok || c == nil || id.Task >= len(c.Tasks) {
 		return nil, cluster.NotFound("No status found for task %s", id)
 	}
 	out := taskStatus(storage.TaskStatus{ID: id, Status: st})
