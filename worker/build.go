@@ -65,7 +65,7 @@ func (w *Worker) startConnector(ctx context.Context, name string, p connect.Conn
 ) task.Handle {
 	c := task.ConnectorConfig{
 		Name: name, New: p.New, Props: conf, Target: target, RequestReconfiguration: asked,
-		Logger: w.cfg.Logs.Named("connector").With("connector", name), Report: report,
+		Logger: w.cfg.Logs.For("connector", "connector", name), Report: report,
 	}
 	if p.Type == connect.Source {
 		c.Reader = w.offsets.Reader(name)
@@ -127,7 +127,7 @@ func (b *taskBuild) startSink(ctx context.Context, target cluster.TargetState, r
 }
 
 func (b *taskBuild) logger() hclog.Logger {
-	return b.w.cfg.Logs.Named("task").With("task", b.id.String())
+	return b.w.cfg.Logs.For("task", "task", b.id.String())
 }
 
 func (b *taskBuild) clientID(kind string) string {

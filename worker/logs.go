@@ -100,6 +100,10 @@ func (l *Logs) Set(name, level string) []string {
 	defer l.mu.Unlock()
 	now := time.Now().UnixMilli()
 	var changed []string
+	// What was set below does not outlive this, for loggers named later either.
+	maps.DeleteFunc(l.levels, func(n string, _ hclog.Level) bool {
+		return name == rootLogger || strings.HasPrefix(n, name+".")
+	})
 	if name == rootLogger {
 		l.root.SetLevel(lv)
 		l.set[rootLogger] = now
