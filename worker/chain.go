@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/worker/plugin"
@@ -44,7 +45,7 @@ func newStep(reg *plugin.Registry, conf map[string]string, name string) (step, e
 	if err != nil {
 		return step{}, fmt.Errorf("%s.type: %w", prefix, err)
 	}
-	s := step{name: name, transform: p.New(), negate: props["negate"] == "true"}
+	s := step{name: name, transform: p.New(), negate: strings.EqualFold(strings.TrimSpace(props["negate"]), "true")}
 	own := maps.Clone(props)
 	for _, k := range []string{"type", "predicate", "negate"} {
 		delete(own, k)
@@ -52,7 +53,7 @@ func newStep(reg *plugin.Registry, conf map[string]string, name string) (step, e
 	if err := s.transform.Configure(own); err != nil {
 		return step{}, fmt.Errorf("%s: %w", prefix, err)
 	}
-	if alias := props["predicate"]; alias != "" {
+	if alias := strings.TrimSpace(props["predicate"]); alias != "" {
 		if s.predicate, err = newPredicate(reg, conf, alias); err != nil {
 			return step{}, errors.Join(err, s.transform.Close())
 		}
