@@ -167,6 +167,15 @@ func texts(listeners []workerconf.Listener) []string {
 // URL is the advertised REST URL.
 func (w *Worker) URL() string { return w.url }
 
+// Close releases what New took, of a worker that is not run.
+func (w *Worker) Close() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = w.rest.Shutdown(ctx) // nothing was served
+	w.peer.Close()
+	w.kill(errStopped)
+}
+
 // Run joins the group and works until ctx ends, then stops all work in order and leaves. It returns nil after an orderly
 // stop, and otherwise what kept the worker from going on.
 func (w *Worker) Run(ctx context.Context) error {
@@ -182,7 +191,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	stopped, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	err = errors.Join(err, w.rest.Shutdown(stopped))
+	if cut := w.rest.Shutdown(stopped); cut != nil {
+		w.log.Warn("requests were cut off by the end of the worker", "error", cut)
+	}
 	w.kill(errStopped)
 	w.effects.Wait()
 	w.closeStores(stopped)
@@ -276,6 +287,7 @@ func (w *Worker) work(ctx context.Context, serving <-chan error) error {
 		SyncTimeout: conf.WorkerSyncTimeout, UnsyncBackoff: conf.WorkerUnsyncBackoff,
 		KeyTTL: conf.SessionKeys.KeyTTL, KeyAlgorithm: conf.SessionKeys.KeyAlgorithm,
 	})
+	w.view.set(machine.View()) // before any request asks for it
 	w.mu.Lock()
 	w.loop = newLoop(machine, w.cfg.Logs.Named("herder"), w.do, w.view.set)
 	w.started = true
@@ -305,6 +317,9 @@ func (w *Worker) work(ctx context.Context, serving <-chan error) error {
 	return err
 }
 
+// leaveTimeout is how long the coordinator may take to hear of a worker that had to end without its work.
+const leaveTimeout = 5 * time.Second
+
 // awaitShutdown gives the work its graceful time and the group the news, and then ends the loop in any case.
 func (w *Worker) awaitShutdown(loopDone <-chan struct{}, abort chan struct{}) {
 	deadline := time.NewTimer(w.cfg.Conf.TaskShutdownGracefulTimeout + 10*time.Second)
@@ -315,7 +330,7 @@ func (w *Worker) awaitShutdown(loopDone <-chan struct{}, abort chan struct{}) {
 		w.log.Error("work did not stop in time; the worker ends without it")
 		close(abort)
 		<-loopDone
-		return
+		deadline.Reset(leaveTimeout)
 	}
 	// The herder has asked to leave. Asking again has the member say Left once more where it has left already.
 	select {
@@ -339,8 +354,8 @@ func (w *Worker) pumpGroup(fatal chan<- error) {
 			}
 			p, err := proto.FromWire(ev.Protocol)
 			if err != nil {
-				fatal <- err
-				return
+				fail(fatal, err)
+				continue
 			}
 			w.loop.post(herder.Joined{
 				Generation: ev.Generation, MemberID: ev.MemberID, LeaderID: ev.LeaderID, Protocol: p, Members: ev.Members,
@@ -348,8 +363,8 @@ func (w *Worker) pumpGroup(fatal chan<- error) {
 		case group.Assigned:
 			p, err := proto.FromWire(ev.Protocol)
 			if err != nil {
-				fatal <- err
-				return
+				fail(fatal, err)
+				continue
 			}
 			w.loop.post(herder.Assigned{
 				Generation: ev.Generation, MemberID: ev.MemberID, Protocol: p, Assignment: ev.Assignment,
@@ -360,10 +375,7 @@ func (w *Worker) pumpGroup(fatal chan<- error) {
 			w.loop.post(herder.Lost{Reason: ev.Err.Error()})
 		case group.Failed:
 			w.loop.post(herder.Lost{Reason: ev.Err.Error()})
-			select {
-			case fatal <- ev.Err:
-			default:
-			}
+			fail(fatal, ev.Err)
 		case group.Left:
 			w.groupLeft(ev.Err)
 		case group.CoordinatorLost:
@@ -371,6 +383,14 @@ func (w *Worker) pumpGroup(fatal chan<- error) {
 		case group.CoordinatorRecovered:
 			w.log.Info("the group coordinator answers again")
 		}
+	}
+}
+
+// fail hands over what ends the worker; the first such error counts.
+func fail(fatal chan<- error, err error) {
+	select {
+	case fatal <- err:
+	default:
 	}
 }
 
