@@ -26,14 +26,16 @@ import (
 // A revocation is answered within Poll; records that were fetched before it are handed out first. No Rebalance call
 // follows Close.
 type Consumer struct {
-	h       handle
-	f       *fetcher
-	group   *C.ck_group
-	rb      client.Rebalance
-	match   *matcher // nil for a subscription by name
-	reset   string   // auto.offset.reset
-	commits bool     // isolation.level is read_committed
-	failed  error
+	h     handle
+	f     *fetcher
+	group *C.ck_group
+	rb    client.Rebalance
+	match *matcher // nil for a subscription by name
+	// refreshAge is topic.metadata.refresh.interval.ms as given.
+	refreshAge string
+	reset      string // auto.offset.reset
+	commits    bool   // isolation.level is read_committed
+	failed     error
 }
 
 // NewConsumer opens a group consumer with librdkafka settings; group.id is among them. maxRecords is Java's
@@ -48,9 +50,10 @@ func NewConsumer(settings map[string]string, maxRecords int, log hclog.Logger) (
 		return nil, err
 	}
 	c := &Consumer{
-		h:     handle{log: log, servers: settings["bootstrap.servers"]},
-		group: (*C.ck_group)(C.calloc(1, C.sizeof_ck_group)),
-		reset: cmp.Or(settings["auto.offset.reset"], fallback["auto.offset.reset"]),
+		h:          handle{log: log, servers: settings["bootstrap.servers"]},
+		group:      (*C.ck_group)(C.calloc(1, C.sizeof_ck_group)),
+		reset:      cmp.Or(settings["auto.offset.reset"], fallback["auto.offset.reset"]),
+		refreshAge: settings["topic.metadata.refresh.interval.ms"],
 		// librdkafka's default is read_committed.
 		commits: settings["isolation.level"] != "read_uncommitted",
 	}
@@ -77,7 +80,7 @@ func NewConsumer(settings map[string]string, maxRecords int, log hclog.Logger) (
 func (c *Consumer) Subscribe(topics []string, regex string, rb client.Rebalance) error {
 	c.rb = rb
 	if regex != "" {
-		m, err := newMatcher(regex)
+		m, err := newMatcher(regex, c.refreshAge)
 		if err != nil {
 			return err
 		}

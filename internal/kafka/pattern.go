@@ -9,31 +9,41 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 	"unsafe"
 )
 
-// How often a subscription by pattern looks for topics: Java's metadata.max.age.ms, and sooner while nothing matches.
+// How often a subscription by pattern looks for topics: unless told otherwise Java's metadata.max.age.ms, and sooner while
+// nothing matches.
 const (
 	matchInterval   = 5 * time.Minute
 	noMatchInterval = 5 * time.Second
 )
 
+// internalTopics are the brokers' own, which no pattern matches (Java's exclude.internal.topics).
+var internalTopics = []string{"__consumer_offsets", "__transaction_state", "__share_group_state"}
+
 // matcher finds the topics of a subscription by pattern. librdkafka's own patterns are not Java's, so the consumer
 // subscribes to names that are matched here.
 type matcher struct {
-	re     *regexp.Regexp
-	topics []string
-	next   time.Time
+	re       *regexp.Regexp
+	interval time.Duration
+	topics   []string
+	next     time.Time
 }
 
-func newMatcher(regex string) (*matcher, error) {
+// newMatcher takes a Java pattern, and the age in ms at which topics are looked for again, "" for the default.
+func newMatcher(regex, age string) (*matcher, error) {
 	re, err := regexp.Compile("^(?:" + regex + ")$")
 	if err != nil {
 		return nil, fmt.Errorf("topics.regex %q is not a regular expression (Java's, without look-around and back references): %w", regex, err)
 	}
-	return &matcher{re: re}, nil
+	m := &matcher{re: re, interval: matchInterval}
+	if ms, err := strconv.ParseInt(age, 10, 64); err == nil && ms > 0 {
+		m.interval = time.Duration(ms) * time.Millisecond
+	}
+	return m, nil
 }
 
 // wait is how long a poll may take before topics must be looked for again.
@@ -50,7 +60,7 @@ func (c *Consumer) refresh() error {
 	if m == nil || time.Now().Before(m.next) {
 		return nil
 	}
-	m.next = time.Now().Add(noMatchInterval)
+	m.next = time.Now().Add(min(noMatchInterval, m.interval))
 	var md *C.struct_rd_kafka_metadata
 	if code := C.rd_kafka_metadata(c.h.rk, 1, nil, &md, 5000); code != 0 {
 		c.h.log.Warn("looking for topics failed", "pattern", m.re.String(), "error", codeError(int(code)))
@@ -59,14 +69,14 @@ func (c *Consumer) refresh() error {
 	var found []string
 	for _, t := range unsafe.Slice(md.topics, int(md.topic_cnt)) {
 		name := C.GoString(t.topic)
-		if t.err == 0 && m.re.MatchString(name) && !strings.HasPrefix(name, "__") {
+		if t.err == 0 && m.re.MatchString(name) && !slices.Contains(internalTopics, name) {
 			found = append(found, name)
 		}
 	}
 	C.rd_kafka_metadata_destroy(md)
 	slices.Sort(found)
 	if len(found) > 0 {
-		m.next = time.Now().Add(matchInterval)
+		m.next = time.Now().Add(m.interval)
 	}
 	if len(found) == 0 || slices.Equal(found, m.topics) {
 		return nil
