@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,6 +15,9 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sync/errgroup"
 )
+
+// maxDevWorkers bounds what one process runs.
+const maxDevWorkers = 100
 
 // devFlags are the flags of connectd dev.
 type devFlags struct {
@@ -28,7 +32,7 @@ type devFlags struct {
 func (c cli) parseDev(args []string) (devFlags, error) {
 	var f devFlags
 	fs := flag.NewFlagSet("connectd dev", flag.ContinueOnError)
-	fs.SetOutput(c.stderr)
+	fs.SetOutput(io.Discard) // the caller prints errors, once
 	fs.IntVar(&f.port, "port", 8083, "REST port of the first worker; the next ones follow")
 	fs.IntVar(&f.workers, "workers", 2, "how many workers to run")
 	fs.StringVar(&f.dataDir, "data-dir", "", "keep the clusters' data in this folder (default: in memory)")
@@ -37,15 +41,17 @@ func (c cli) parseDev(args []string) (devFlags, error) {
 	fs.BoolVar(&f.verbose, "verbose", false, "show the workers' logs")
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(c.stdout)
+		fs.Usage()
 		return f, err
 	case err != nil:
 		return f, usageError{err}
 	case fs.NArg() > 0:
 		return f, usageError{fmt.Errorf("dev takes flags only, got %q", fs.Arg(0))}
+	case f.workers < 1 || f.workers > maxDevWorkers:
+		return f, usageError{fmt.Errorf("-workers=%d: from 1 to %d are possible", f.workers, maxDevWorkers)}
 	case f.port < 1 || f.port+f.workers > 65536:
 		return f, usageError{fmt.Errorf("-port=%d: the ports of %d workers must lie between 1 and 65535", f.port, f.workers)}
-	case f.workers < 1:
-		return f, usageError{fmt.Errorf("-workers=%d: at least 1 is needed", f.workers)}
 	case f.rate < 1:
 		return f, usageError{fmt.Errorf("-rate=%d: at least 1 is needed", f.rate)}
 	}
@@ -56,9 +62,15 @@ func (c cli) parseDev(args []string) (devFlags, error) {
 type devEnv struct {
 	source, target *kgoclient.Embedded
 	nodes          []*node.Node
+	run            bool // nodes that run release themselves
 }
 
 func (e *devEnv) close() {
+	if !e.run {
+		for _, n := range e.nodes {
+			n.Close()
+		}
+	}
 	if e.source != nil {
 		e.source.Close()
 	}
@@ -85,6 +97,7 @@ func (c cli) dev(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	env.run = true
 	g, ctx := errgroup.WithContext(ctx)
 	for _, n := range env.nodes {
 		g.Go(func() error { return n.Run(ctx) })

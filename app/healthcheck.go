@@ -25,7 +25,8 @@ func (c cli) healthcheck(ctx context.Context, args []string) error {
 	if err != nil {
 		return usageError{fmt.Errorf("healthcheck: %w", err)}
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("healthcheck: %w", err)
 	}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/cluster"
 	"github.com/connectd/connectd/rest"
@@ -101,8 +101,8 @@ type Worker struct {
 func New(ctx context.Context, cfg Config) (*Worker, error) {
 	w := &Worker{cfg: cfg, log: cfg.Logs.Named("worker"), runners: map[herder.Work]*runner{}, left: make(chan struct{}, 1)}
 	if cfg.Conf.ExactlyOnce != workerconf.ExactlyOnceDisabled {
-		return nil, fmt.Errorf("exactly.once.source.support=%s: this version runs source connectors at least once only; use disabled",
-			cfg.Conf.ExactlyOnce)
+		return nil, config.Invalid("exactly.once.source.support", string(cfg.Conf.ExactlyOnce),
+			"this version runs source connectors at least once only; use disabled")
 	}
 	w.life, w.kill = context.WithCancelCause(context.WithoutCancel(ctx))
 	if err := w.listen(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/connectors/all"
 	"github.com/connectd/connectd/internal/clientconf"
 	"github.com/connectd/connectd/internal/configprovider"
@@ -89,9 +90,19 @@ func New(ctx context.Context, props map[string]string, o Options) (*Node, error)
 	}
 	if n.Worker, err = worker.New(ctx, wc); err != nil {
 		n.group.Close()
+		if errors.As(err, new(*config.Error)) {
+			err = &ConfigError{err}
+		}
 		return nil, err
 	}
 	return n, nil
+}
+
+// Close releases what New took, of a node that is not run.
+func (n *Node) Close() {
+	n.Worker.Close()
+	n.group.Close()
+	n.kafka.close()
 }
 
 // Run works until ctx ends, and releases the clients.
