@@ -231,3 +231,41 @@ func TestSinkGetsRecords(t *testing.T) {
 		return nil
 	})
 }
+
+func TestInitialStates(t *testing.T) {
+	c := newWorkers(t, 2, nil, nil)
+	_, follower := c.apart()
+	for state, want := range map[string]string{"STOPPED": "STOPPED", "PAUSED": "PAUSED", "RUNNING": "RUNNING RUNNING"} {
+		follower.must(http.StatusCreated, "POST", "/connectors", map[string]any{"name": state, "config": source(1), "initial_state": state})
+		follower.awaitStates(state, want)
+		follower.must(http.StatusAccepted, "PUT", "/connectors/"+state+"/resume", nil)
+		follower.awaitStates(state, "RUNNING RUNNING")
+	}
+	// Stopped right after it was made, and made anew right after it was deleted.
+	follower.create("hasty", source(3))
+	follower.must(http.StatusNoContent, "PUT", "/connectors/hasty/stop", nil)
+	follower.awaitStates("hasty", "STOPPED")
+	follower.must(http.StatusNoContent, "DELETE", "/connectors/hasty", nil)
+	follower.create("hasty", source(2, "topic", "anew"))
+	follower.awaitStates("hasty", "RUNNING RUNNING RUNNING")
+}
+
+func TestWritesFailForAWhile(t *testing.T) {
+	p := newProbe()
+	c := newWorkers(t, 2, p.register, nil)
+	leader, follower := c.apart()
+	leader.create("a", source(2, "connector.class", probeClass))
+	leader.awaitStates("a", "RUNNING RUNNING RUNNING")
+	c.kafka.failAppends(errors.New("not enough replicas"))
+	leader.must(http.StatusInternalServerError, "PUT", "/connectors/a/config", source(1))
+	follower.must(http.StatusInternalServerError, "PUT", "/connectors/a/pause", nil)
+	c.kafka.failAppends(nil)
+	follower.create("b", source(1))
+	leader.awaitStates("b", "RUNNING RUNNING")
+	leader.awaitStates("a", "RUNNING RUNNING RUNNING")
+	for _, what := range []string{"a", "a-0", "a-1"} {
+		if n := p.startsOf(what); n != 1 {
+			t.Errorf("%s was started %d times", what, n)
+		}
+	}
+}

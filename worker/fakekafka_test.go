@@ -27,6 +27,7 @@ type fakeKafka struct {
 	created map[string]client.TopicSpec
 	readers map[string]*fakeConsumer // the consumer of each group that has all partitions
 	changed chan struct{}
+	appends error // what every write to an internal topic answers, if set
 }
 
 func newFakeKafka() *fakeKafka {
@@ -44,7 +45,29 @@ var _ worker.Kafka = (*fakeKafka)(nil)
 func (k *fakeKafka) ClusterID(context.Context) (string, error) { return "fake", nil }
 
 func (k *fakeKafka) OpenLog(_ context.Context, s worker.Store, _ workerconf.StorageTopic, _ func(error)) (storage.Log, error) {
-	return k.stores[s].Log(), nil
+	return &faultyLog{k.stores[s].Log(), k}, nil
+}
+
+// faultyLog fails its writes while the cluster says so.
+type faultyLog struct {
+	*memlog.Log
+	kafka *fakeKafka
+}
+
+func (l *faultyLog) Append(ctx context.Context, recs ...storage.KV) error {
+	l.kafka.mu.Lock()
+	err := l.kafka.appends
+	l.kafka.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return l.Log.Append(ctx, recs...)
+}
+
+func (k *fakeKafka) failAppends(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.appends = err
 }
 
 func (k *fakeKafka) CreateTopic(_ context.Context, _ map[string]string, spec client.TopicSpec) error {
