@@ -97,6 +97,11 @@ func (h *Herder) rebalanceNeeded(ev RebalanceNeeded) {
 }
 
 // currentAssignment is what this worker still has, for the leader to build on; nil before the first assignment.
+//
+// Java also puts in what the last round revoked, and its delay, which no leader reads. Without them a follower's metadata may
+// be the same as before, and the broker then answers its JoinGroup with the present generation instead of a new round. That
+// happens only where the leader rejoins for the same reason, which always makes a round: at the end of a delay, and after a
+// config mismatch. A revocation, and configs read since, change the metadata.
 func (h *Herder) currentAssignment() *proto.Assignment {
 	g := &h.group
 	if !g.member {
