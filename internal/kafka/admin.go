@@ -323,6 +323,12 @@ func (a *Admin) ListOffsets(ctx context.Context, specs map[connect.TopicPartitio
 		level = ck.IsolationLevelReadCommitted
 	}
 	res, err := a.c.ListOffsets(ctx, req, ck.SetAdminRequestTimeout(left), ck.SetAdminIsolationLevel(level))
+	if err == nil && leadersMoved(res) {
+		// As in Reader.ListOffsets: librdkafka does not look for new leaders by itself.
+		if _, err := a.metadata(ctx); err == nil {
+			res, err = a.c.ListOffsets(ctx, req, ck.SetAdminIsolationLevel(level))
+		}
+	}
 	if err != nil {
 		return nil, a.fail("asking for offsets", err)
 	}
@@ -337,4 +343,14 @@ func (a *Admin) ListOffsets(ctx context.Context, specs map[connect.TopicPartitio
 		out[key] = int64(r.Offset)
 	}
 	return out, first
+}
+
+// leadersMoved tells whether a partition was asked for at a broker that does not lead it any more.
+func leadersMoved(res ck.ListOffsetsResult) bool {
+	for _, r := range res.ResultInfos {
+		if slices.Contains(leadershipCodes, int(r.Error.Code())) {
+			return true
+		}
+	}
+	return false
 }

@@ -10,12 +10,16 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/hashicorp/go-hclog"
 )
 
 const forever = -1 // a timeout in librdkafka's terms
+
+// warnInterval is how often a client warns of brokers that cannot be reached: librdkafka tells every second.
+const warnInterval = 10 * time.Second
 
 // handle is one librdkafka client with the goroutine that serves its main queue: logs, errors, delivery reports.
 type handle struct {
@@ -27,6 +31,8 @@ type handle struct {
 	onError func(*Error)
 	// onDeliveries gets delivery reports, on the goroutine of the main queue.
 	onDeliveries func([]C.ck_delivery)
+
+	warned time.Time // when it was last warned of unreachable brokers; belongs to serve
 
 	mu      sync.Mutex
 	closed  bool
@@ -131,6 +137,10 @@ func (h *handle) serve() {
 // logLine passes a line of librdkafka on; its levels are syslog's.
 func (h *handle) logLine(level int, fac, text string) {
 	switch {
+	case fac == "FAIL": // connections that fail come as errors too
+		h.log.Debug(text, "facility", fac)
+	case fac == "METADATAUPDATE": // of use to librdkafka's authors only
+		h.log.Debug(text, "facility", fac)
 	case level <= 3:
 		h.log.Error(text, "facility", fac)
 	case level == 4:
@@ -150,7 +160,13 @@ func (h *handle) report(e *Error) {
 	case e.Fatal:
 		h.log.Error("Kafka client is out of service", "error", e.Text)
 	case e.Code == codeTransport || e.Code == codeAllBrokersDown || e.Code == codeTimedOut:
-		h.log.Warn("Kafka brokers are hard to reach", "bootstrap", h.servers, "error", e.Text)
+		level := hclog.Warn
+		if now := time.Now(); now.Sub(h.warned) < warnInterval {
+			level = hclog.Debug
+		} else {
+			h.warned = now
+		}
+		h.log.Log(level, "Kafka brokers are hard to reach", "bootstrap", h.servers, "error", e.Text)
 	default:
 		h.log.Error("Kafka client reports an error", "error", e.Text)
 	}

@@ -92,6 +92,10 @@ func IsFenced(err error) bool {
 // authorizationCodes are the protocol's errors of missing ACLs: topic, group, cluster, transactional id.
 var authorizationCodes = []int{codeTopicAuth, codeGroupAuth, codeClusterAuth, 53}
 
+// leadershipCodes are the protocol's errors of a partition whose leader has changed: leader not available, not leader or
+// follower, listener not found, fenced and unknown leader epoch.
+var leadershipCodes = []int{5, 6, 72, 74, 75}
+
 // IsAuthorization tells whether err is a missing ACL.
 func IsAuthorization(err error) bool { return errors.Is(err, client.ErrUnauthorized) }
 

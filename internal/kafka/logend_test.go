@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/testkit"
 )
 
@@ -78,6 +80,58 @@ func TestReadToEndWaitsForTheRecordAfterAnIdleTime(t *testing.T) {
 		}
 	}
 	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// After a change of leaders brokers refuse the leader epoch that librdkafka has kept, until it asks for metadata.
+func TestReadToEndAfterAChangeOfLeaders(t *testing.T) {
+	testkit.NoLeaks(t)
+	f := newFetching(t, "configs")
+	var moved atomic.Bool
+	f.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		moved.Store(false)
+		return nil, nil, false
+	})
+	f.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		if !moved.Load() {
+			return nil, nil, false
+		}
+		ask := req.(*kmsg.ListOffsetsRequest)
+		resp := ask.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, asked := range ask.Topics {
+			topic := kmsg.NewListOffsetsResponseTopic()
+			topic.Topic = asked.Topic
+			for _, p := range asked.Partitions {
+				refused := kmsg.NewListOffsetsResponseTopicPartition()
+				refused.Partition, refused.ErrorCode = p.Partition, kerr.FencedLeaderEpoch.Code
+				topic.Partitions = append(topic.Partitions, refused)
+			}
+			resp.Topics = append(resp.Topics, topic)
+		}
+		return resp, nil, true
+	})
+	var got tail
+	log := open(t, logs(t, f.servers(), false), "configs", &got)
+	moved.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // far below the five minutes of a periodic refresh
+	defer cancel()
+	if err := log.ReadToEnd(ctx); err != nil {
+		t.Fatal(err)
+	}
+	admin, err := NewAdmin(f.servers(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	tp := connect.TopicPartition{Topic: "configs"}
+	if _, err := admin.ListOffsets(ctx, map[connect.TopicPartition]int64{tp: Latest}, false); err != nil {
+		t.Fatal(err)
+	}
+	moved.Store(true)
+	if _, err := admin.ListOffsets(ctx, map[connect.TopicPartition]int64{tp: Latest}, false); err != nil {
 		t.Fatal(err)
 	}
 }

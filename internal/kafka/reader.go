@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -309,7 +310,39 @@ func topicOf(md *C.struct_rd_kafka_metadata) (int32, error) {
 	return 0, codeError(codeUnknownTopicOrPar)
 }
 
+// listOffsets asks the leaders. librdkafka asks those that it last heard of, with the epoch of that time, and does not look
+// for newer ones when they refuse: without that, a broker that was restarted would refuse until the next periodic refresh.
 func (h *handle) listOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error) {
+	out, err := h.askOffsets(ctx, specs, committed)
+	var e *Error
+	if !errors.As(err, &e) || !slices.Contains(leadershipCodes, e.Code) {
+		return out, err
+	}
+	topics := map[string]bool{}
+	for tp := range specs {
+		if !topics[tp.Topic] {
+			topics[tp.Topic] = true
+			h.refreshTopic(ctx, tp.Topic)
+		}
+	}
+	return h.askOffsets(ctx, specs, committed)
+}
+
+// refreshTopic renews what the client knows of a topic's leaders. Whether that worked shows in the next request.
+func (h *handle) refreshTopic(ctx context.Context, topic string) {
+	topics := topicHandles{rk: h.rk}
+	defer topics.free()
+	rkt, err := topics.get(topic)
+	if err != nil {
+		return
+	}
+	var md *C.struct_rd_kafka_metadata
+	if C.rd_kafka_metadata(h.rk, 0, rkt, &md, C.int(stepWithin(ctx))) == 0 {
+		C.rd_kafka_metadata_destroy(md)
+	}
+}
+
+func (h *handle) askOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error) {
 	tps := make([]connect.TopicPartition, 0, len(specs))
 	for tp := range specs {
 		tps = append(tps, tp)
