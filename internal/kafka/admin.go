@@ -325,7 +325,7 @@ func (a *Admin) ListOffsets(ctx context.Context, specs map[connect.TopicPartitio
 	res, err := a.c.ListOffsets(ctx, req, ck.SetAdminRequestTimeout(left), ck.SetAdminIsolationLevel(level))
 	if err == nil && leadersMoved(res) {
 		// As in Reader.ListOffsets: librdkafka does not look for new leaders by itself.
-		if _, err := a.metadata(ctx); err == nil {
+		if _, err = a.metadata(ctx); err == nil {
 			res, err = a.c.ListOffsets(ctx, req, ck.SetAdminIsolationLevel(level))
 		}
 	}
