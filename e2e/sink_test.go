@@ -102,6 +102,18 @@ func groupState(ctx context.Context, cl *kgo.Client, group string) (string, erro
 	return described[group].State, described[group].Err
 }
 
+// awaitStable waits until a group has members that have settled.
+func awaitStable(t *testing.T, cl *kgo.Client, group string) {
+	t.Helper()
+	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+		state, err := groupState(ctx, cl, group)
+		if err == nil && state != "Stable" {
+			err = fmt.Errorf("group %s is %s", group, state)
+		}
+		return err
+	})
+}
+
 func awaitConnector(t *testing.T, base, name, state string, tasks int) {
 	t.Helper()
 	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
@@ -151,9 +163,7 @@ func sinkLosesNothing(t *testing.T, broker *testkit.Broker, cl *kgo.Client, a, b
 	create(t, a.url, name, sinkConfig(file, 2, "topics", "lines", nil))
 	awaitTasks(t, a.url, name, 2, a.id, b.id)
 	awaitLines(t, file, "one", 400)
-	if state, err := groupState(t.Context(), cl, group); err != nil || state != "Stable" {
-		t.Errorf("group %s is %s, %v", group, state, err)
-	}
+	awaitStable(t, cl, group)
 
 	do(t, http.MethodPut, b.url+"/connectors/"+name+"/pause", nil, nil)
 	awaitConnector(t, a.url, name, "PAUSED", 2)
@@ -196,9 +206,7 @@ func sinkByPattern(t *testing.T, broker *testkit.Broker, cl *kgo.Client, a *node
 	createTopic(t, broker.Bootstrap, "re-b", 2, nil)
 	produceLines(t, cl, "re-b", "b", 10)
 	awaitLines(t, file, "b", 10)
-	if state, err := groupState(t.Context(), cl, "mine"); err != nil || state != "Stable" {
-		t.Errorf("the group by consumer.override.group.id is %s, %v", state, err)
-	}
+	awaitStable(t, cl, "mine")
 	if state, _ := groupState(t.Context(), cl, "connect-re"); state != "Dead" && state != "" {
 		t.Errorf("group connect-re is %s although the connector names another", state)
 	}
