@@ -16,8 +16,9 @@ import (
 const (
 	// readyTimeout is generous: it ends only tests that would never end, on machines far busier than a JVM likes.
 	readyTimeout = 3 * time.Minute
-	// stopTimeout is how long a process may take to end after SIGTERM: a Kafka broker moves its leaders away first.
-	stopTimeout = time.Minute
+	// stopTimeout is how long a process may take to end after SIGTERM: a Kafka broker moves its leaders away first, and a
+	// Java mirror waits up to a minute for what it has scheduled.
+	stopTimeout = 2 * time.Minute
 	// failureLog is how much of a process's log a failed test shows, in bytes.
 	failureLog = 16 << 10
 )
