@@ -95,51 +95,14 @@ func StartSink(ctx context.Context, cfg SinkConfig) *Sink {
 	s.tol = tolerance{ErrorPolicy: cfg.Errors, log: s.log}
 	s.conv = newSinkConverting(cfg.Converters, cfg.Chain, &s.tol)
 	s.ctx = sinkContext{s: s, paused: map[connect.TopicPartition]bool{}}
-	go s.run()
+	go s.run(life{
+		log: s.log, report: cfg.Report, start: s.start, loop: s.loop, finish: s.finish, reap: s.closeConsumer,
+	})
 	return s
 }
 
-// run is the whole life of the task.
-func (s *Sink) run() {
-	defer close(s.done)
-	reaped := make(chan struct{})
-	unreap := context.AfterFunc(s.hard, func() {
-		defer close(reaped)
-		s.closeConsumer()
-	})
-	err := s.live()
-	if err != nil && s.stopping() {
-		if !s.killed() {
-			s.log.Warn("Task failed after it was told to stop", "error", err)
-		}
-		err = nil
-	}
-	if err != nil {
-		s.log.Error("Task failed and will not recover until it is restarted", "error", err)
-		s.report(s.cfg.Report, cluster.Failed, err)
-	}
-	s.finish()
-	if err == nil {
-		s.report(s.cfg.Report, cluster.Unassigned, nil)
-	}
-	if !unreap() {
-		<-reaped
-	}
-	s.killing() // releases the contexts
-}
-
-// live runs the task until it fails (an error) or is stopped (nil).
-func (s *Sink) live() error {
-	if s.paused() {
-		s.report(s.cfg.Report, cluster.Paused, nil)
-	}
-	if !s.awaitUnpause() {
-		return nil
-	}
-	if err := s.start(); err != nil {
-		return err
-	}
-	s.report(s.cfg.Report, cluster.Running, nil)
+// loop consumes until the task fails (an error) or is stopped (nil).
+func (s *Sink) loop() error {
 	s.commitAt = time.Now().Add(s.cfg.FlushInterval)
 	for !s.stopping() {
 		if err := s.iterate(); err != nil {

@@ -126,53 +126,14 @@ func StartSource(ctx context.Context, cfg SourceConfig) *Source {
 	}
 	s.tol = tolerance{ErrorPolicy: cfg.Errors, log: s.log}
 	s.conv = newConverting(cfg.Converters, cfg.Chain, &s.tol)
-	go s.run()
-	return s
-}
-
-// run is the whole life of the task.
-func (s *Source) run() {
-	defer close(s.done)
-	reaped := make(chan struct{})
-	unreap := context.AfterFunc(s.hard, func() {
-		defer close(reaped)
-		s.reap()
+	go s.run(life{
+		log: s.log, report: cfg.Report, start: s.start, finish: s.finish, reap: s.reap,
+		loop: func() error {
+			s.committing.Go(s.commitLoop)
+			return s.loop()
+		},
 	})
-	err := s.live()
-	if err != nil && s.stopping() {
-		if !s.killed() {
-			s.log.Warn("Task failed after it was told to stop", "error", err)
-		}
-		err = nil
-	}
-	if err != nil {
-		s.log.Error("Task failed and will not recover until it is restarted", "error", err)
-		s.report(s.cfg.Report, cluster.Failed, err)
-	}
-	s.finish()
-	if err == nil {
-		s.report(s.cfg.Report, cluster.Unassigned, nil)
-	}
-	if !unreap() {
-		<-reaped
-	}
-	s.killing() // releases the contexts
-}
-
-// live runs the task until it fails (an error) or is stopped (nil).
-func (s *Source) live() error {
-	if s.paused() {
-		s.report(s.cfg.Report, cluster.Paused, nil)
-	}
-	if !s.awaitUnpause() {
-		return nil
-	}
-	if err := s.start(); err != nil {
-		return err
-	}
-	s.report(s.cfg.Report, cluster.Running, nil)
-	s.committing.Go(s.commitLoop)
-	return s.loop()
+	return s
 }
 
 func (s *Source) start() error {

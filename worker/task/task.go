@@ -10,6 +10,7 @@ import (
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/cluster"
 	"github.com/connectd/connectd/worker/task/ledger"
+	"github.com/hashicorp/go-hclog"
 )
 
 // Handle is a task or connector under way. No method blocks.
@@ -180,4 +181,59 @@ func (c *control) report(r Report, state cluster.State, err error) {
 // isContextEnd tells whether err is only a context's end.
 func isContextEnd(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// life is what differs between the lives of tasks.
+type life struct {
+	log    hclog.Logger
+	report Report
+	// start prepares the task, loop works until it fails (an error) or is stopped (nil), finish gives everything back.
+	start, loop func() error
+	finish      func()
+	// reap closes clients from elsewhere when the task is killed, whatever the others are at.
+	reap func()
+}
+
+// run is the whole life of a task.
+func (c *control) run(l life) {
+	defer close(c.done)
+	reaped := make(chan struct{})
+	unreap := context.AfterFunc(c.hard, func() {
+		defer close(reaped)
+		l.reap()
+	})
+	err := c.live(l)
+	if err != nil && c.stopping() {
+		if !c.killed() {
+			l.log.Warn("Task failed after it was told to stop", "error", err)
+		}
+		err = nil
+	}
+	if err != nil {
+		l.log.Error("Task failed and will not recover until it is restarted", "error", err)
+		c.report(l.report, cluster.Failed, err)
+	}
+	l.finish()
+	if err == nil {
+		c.report(l.report, cluster.Unassigned, nil)
+	}
+	if !unreap() {
+		<-reaped
+	}
+	c.killing() // releases the contexts
+}
+
+// live runs the task until it fails (an error) or is stopped (nil). One that is paused from the start is not started yet.
+func (c *control) live(l life) error {
+	if c.paused() {
+		c.report(l.report, cluster.Paused, nil)
+	}
+	if !c.awaitUnpause() {
+		return nil
+	}
+	if err := l.start(); err != nil {
+		return err
+	}
+	c.report(l.report, cluster.Running, nil)
+	return l.loop()
 }
