@@ -89,8 +89,8 @@ func KnownLevel(level string) bool {
 	return ok
 }
 
-// Set sets the level of a logger and of all below it, and returns the names of those that changed. An unknown level
-// changes nothing.
+// Set sets the level of a logger and of all below it, and returns the names of those that changed. A logger that was not
+// known is from then on, as in Java. An unknown level changes nothing.
 func (l *Logs) Set(name, level string) []string {
 	lv, ok := levelNames[strings.ToUpper(level)]
 	if !ok {
@@ -100,6 +100,9 @@ func (l *Logs) Set(name, level string) []string {
 	defer l.mu.Unlock()
 	now := time.Now().UnixMilli()
 	var changed []string
+	if name != rootLogger && l.named[name] == nil && l.levelFor(name) != lv {
+		changed = append(changed, name)
+	}
 	// What was set below does not outlive this, for loggers named later either.
 	maps.DeleteFunc(l.levels, func(n string, _ hclog.Level) bool {
 		return name == rootLogger || strings.HasPrefix(n, name+".")
@@ -129,7 +132,7 @@ func (l *Logs) Set(name, level string) []string {
 // All lists every logger's level.
 func (l *Logs) All() map[string]api.LoggerLevel {
 	l.mu.Lock()
-	names := slices.Sorted(maps.Keys(l.named))
+	names := slices.AppendSeq(slices.Collect(maps.Keys(l.named)), maps.Keys(l.levels))
 	l.mu.Unlock()
 	out := map[string]api.LoggerLevel{}
 	for _, n := range append(names, rootLogger) {
@@ -138,17 +141,18 @@ func (l *Logs) All() map[string]api.LoggerLevel {
 	return out
 }
 
-// Get gives one logger's level; an unknown name has the level that it would get.
+// Get gives the level of a logger; false when there is none of that name, nor was its level ever set.
 func (l *Logs) Get(name string) (api.LoggerLevel, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lv := l.root.GetLevel()
-	if name != rootLogger {
-		if lg := l.named[name]; lg != nil {
-			lv = lg.GetLevel()
-		} else {
-			lv = l.levelFor(name)
-		}
+	lv, known := l.levels[name]
+	if name == rootLogger {
+		lv, known = l.root.GetLevel(), true
+	} else if lg := l.named[name]; lg != nil {
+		lv, known = lg.GetLevel(), true
+	}
+	if !known {
+		return api.LoggerLevel{}, false
 	}
 	out := api.LoggerLevel{Level: levelName(lv)}
 	if at, ok := l.set[name]; ok {

@@ -41,16 +41,26 @@ func TestLevelsOfLoggersNamedLater(t *testing.T) {
 	logs := NewLogs(hclog.New(&hclog.LoggerOptions{Level: hclog.Info, Output: &bytes.Buffer{}, IndependentLevels: true}))
 	logs.Named("a")
 	level := func(name string) string {
+		logs.Named(name)
 		l, _ := logs.Get(name)
 		return l.Level
 	}
+	if _, ok := logs.Get("a.b"); ok {
+		t.Error("a logger that nobody named has a level")
+	}
+	if diff := cmp.Diff([]string{"a.b"}, logs.Set("a.b", "DEBUG")); diff != "" {
+		t.Error(diff)
+	}
+	if l, _ := logs.Get("a.b"); l.Level != "DEBUG" || l.LastModified == nil || logs.All()["a.b"].Level != "DEBUG" {
+		t.Errorf("a level that was set for a logger named later: %+v", l)
+	}
 	if got := logs.Set("a.b", "DEBUG"); len(got) != 0 {
-		t.Errorf("changed %v, want nothing that exists", got)
+		t.Errorf("changed %v, want nothing", got)
 	}
 	if got := level("a.b.c"); got != "DEBUG" {
 		t.Errorf("below what was set: %s", got)
 	}
-	if diff := cmp.Diff([]string{"a"}, logs.Set("a", "ERROR")); diff != "" {
+	if diff := cmp.Diff([]string{"a", "a.b.c"}, logs.Set("a", "ERROR")); diff != "" {
 		t.Error(diff)
 	}
 	if got := level("a.b.c"); got != "ERROR" {

@@ -91,7 +91,7 @@ func (r *runner) start(ctx context.Context) {
 	r.mu.Unlock()
 	h, err := r.guarded(ctx, target)
 	if err != nil {
-		r.report(cluster.Failed, err)
+		r.post(herder.Reported{Work: r.work, Incarnation: r.inc, State: cluster.Failed, Trace: err.Error(), Unmade: true})
 		return
 	}
 	r.mu.Lock()

@@ -66,7 +66,7 @@ func TestRunnerStops(t *testing.T) {
 		"in time": {true, func(h *fakeHandle) (task.Handle, error) { return h, nil }, []herder.Event{stopped(false)}, false},
 		"never":   {false, func(h *fakeHandle) (task.Handle, error) { return h, nil }, []herder.Event{stopped(true)}, true},
 		"build fails": {false, func(*fakeHandle) (task.Handle, error) { return nil, errors.New("no") }, []herder.Event{
-			herder.Reported{Work: herder.Work{Connector: "c", Task: 0}, Incarnation: 7, State: cluster.Failed, Trace: "no"}, stopped(false),
+			herder.Reported{Work: herder.Work{Connector: "c", Task: 0}, Incarnation: 7, State: cluster.Failed, Trace: "no", Unmade: true}, stopped(false),
 		}, false},
 		"build hangs": {false, func(*fakeHandle) (task.Handle, error) { <-released; return nil, nil }, []herder.Event{stopped(true)}, false},
 	} {

@@ -50,7 +50,7 @@ func sourceDef() *config.Def {
 		config.Key{Name: propInternalSep, Type: config.TypeBoolean, Default: true, Importance: low, Doc: "Whether the separator is used in the names of checkpoint and offset-sync topics too; `false` uses `.` there, as older releases did."},
 		config.Key{Name: "forwarding.admin.class", Type: config.TypeClass, Default: "org.apache.kafka.clients.admin.ForwardingAdmin", Importance: low, Doc: "Java class. Has no effect here."},
 		config.Key{Name: "metric.reporters", Type: config.TypeList, Default: "org.apache.kafka.common.metrics.JmxReporter", Importance: low, Doc: "Java classes. Has no effect here."},
-		config.Key{Name: "security.protocol", Default: "PLAINTEXT", Importance: config.Medium, Validator: config.OneOf("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), Doc: "Not used by itself: clients take `source.cluster.security.protocol` and `target.cluster.security.protocol`."},
+		config.Key{Name: "security.protocol", Default: "PLAINTEXT", Importance: config.Medium, Validator: config.OneOfFold("SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT"), Doc: "Not used by itself: clients take `source.cluster.security.protocol` and `target.cluster.security.protocol`."},
 	)
 	def.Define(config.Key{Name: "config.providers", Type: config.TypeList, Default: "", Importance: low, Doc: "Not used by connectors: the worker's providers resolve variables."})
 	def.Define(config.ClientSSLKeys()...).Define(config.ClientSASLKeys()...)

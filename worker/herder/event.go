@@ -72,6 +72,8 @@ type (
 		Incarnation Incarnation
 		State       cluster.State
 		Trace       string
+		// Unmade says of FAILED that there is nothing to start: its config does not do.
+		Unmade bool
 	}
 
 	// WorkStopped says that a runner has ended after Stop, or was abandoned after its graceful time.

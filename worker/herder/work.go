@@ -93,20 +93,22 @@ func (h *Herder) reported(ev Reported) {
 	}
 	w.state = ev.State
 	h.writeStatus(ev.Work, ev.State, ev.Trace, false)
-	h.answerStart(ev.Work, w, ev.State, ev.Trace)
+	h.answerStart(ev, w)
 	if ev.Work.Task == Itself && ev.State == cluster.Running {
 		h.requestGeneration(ev.Work.Connector)
 	}
 }
 
-func (h *Herder) answerStart(id Work, w *work, state cluster.State, trace string) {
+// answerStart answers who asked for a restart. A task's own start is not waited for, as in Java: how it went shows in its
+// status, and only what could not be made at all is a failure of the request.
+func (h *Herder) answerStart(ev Reported, w *work) {
 	var err error
-	if state == cluster.Failed {
-		what := "Failed to start connector: " + id.Connector
-		if id.Task != Itself {
-			what = "Failed to start task: " + id.String()
-		}
-		err = cluster.Errorf(cluster.CodeInternal, "%s", what)
+	switch {
+	case ev.State != cluster.Failed:
+	case ev.Work.Task == Itself:
+		err = cluster.Errorf(cluster.CodeInternal, "Failed to start connector: %s", ev.Work.Connector)
+	case ev.Unmade:
+		err = cluster.Errorf(cluster.CodeInternal, "Failed to start task: %s", ev.Work)
 	}
 	for _, r := range w.waiting {
 		h.reply(r, Result{}, err)
