@@ -35,7 +35,7 @@ type SinkConfig struct {
 	// waits for its answer. Zero is Java's default (1 min, 5 s).
 	FlushInterval, FlushTimeout time.Duration
 
-	// TopicUsed is called once for each topic of which a record was consumed; nil for no topic tracking.
+	// TopicUsed is called once for each topic of which a record was converted; nil for no topic tracking.
 	TopicUsed func(topic string)
 
 	Logger hclog.Logger // nil for none
@@ -93,7 +93,7 @@ func StartSink(ctx context.Context, cfg SinkConfig) *Sink {
 		s.log = hclog.NewNullLogger()
 	}
 	s.tol = tolerance{ErrorPolicy: cfg.Errors, log: s.log}
-	s.conv = newSinkConverting(cfg.Converters, cfg.Chain, &s.tol)
+	s.conv = newSinkConverting(cfg.Converters, cfg.Chain, &s.tol, s.track)
 	s.ctx = sinkContext{s: s, paused: map[connect.TopicPartition]bool{}}
 	go s.run(life{
 		log: s.log, report: cfg.Report, start: s.start, loop: s.loop, finish: s.finish, reap: s.closeConsumer,

@@ -56,7 +56,6 @@ func (s *Sink) take(recs []ConsumedRecord) error {
 	return guard("a converter or transformation", func() error {
 		var at connect.TopicPartition
 		var next int64 // written at the end of each run of one partition: a map write per record would cost
-		topic := ""
 		for i := range recs {
 			r := &recs[i]
 			if tp := (connect.TopicPartition{Topic: r.Topic, Partition: r.Partition}); tp != at {
@@ -64,10 +63,6 @@ func (s *Sink) take(recs []ConsumedRecord) error {
 					s.batch.next[at] = next
 				}
 				at = tp
-			}
-			if r.Topic != topic {
-				topic = r.Topic
-				s.track(topic)
 			}
 			s.batch.recs = append(s.batch.recs, connect.SinkRecord{})
 			err := s.conv.one(s.soft, r, &s.batch.recs[len(s.batch.recs)-1])
@@ -101,11 +96,15 @@ type sinkConverting struct {
 	tol                         *tolerance
 	rawKey, rawValue, rawHeader bool
 	scratch                     connect.Transformable
+	// converted is told the topic of records that were read, whatever the transformations make of them; last is the
+	// topic it was told before.
+	converted func(topic string)
+	last      string
 }
 
-func newSinkConverting(conv Converters, chain Chain, tol *tolerance) sinkConverting {
+func newSinkConverting(conv Converters, chain Chain, tol *tolerance, converted func(topic string)) sinkConverting {
 	return sinkConverting{
-		Converters: conv, chain: chain, tol: tol,
+		Converters: conv, chain: chain, tol: tol, converted: converted,
 		rawKey: isPassThrough(conv.Key), rawValue: isPassThrough(conv.Value), rawHeader: isPassThrough(conv.Header),
 	}
 }
@@ -125,6 +124,10 @@ func (c *sinkConverting) one(ctx context.Context, r *ConsumedRecord, out *connec
 		if out.Headers, err = c.headers(ctx, r); err != nil {
 			return err
 		}
+	}
+	if r.Topic != c.last {
+		c.last = r.Topic
+		c.converted(r.Topic)
 	}
 	if c.chain == nil {
 		return nil
