@@ -71,8 +71,11 @@ func ambiguous(segment string) string {
 
 // connectorPath is the path of a connector as Java writes it into Location: a slash in the name stays as it is.
 func connectorPath(name string) string {
-	return "/connectors/" + strings.ReplaceAll(url.PathEscape(name), "%2F", "/")
+	return "/connectors/" + asJavaEscapes.Replace(url.PathEscape(name))
 }
+
+// asJavaEscapes puts back what Go escapes in a path and Java does not.
+var asJavaEscapes = strings.NewReplacer("%2F", "/", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*", "%2C", ",", "%3B", ";")
 
 // absolute makes a Location from a path; it follows the Host header and no other.
 func absolute(r *http.Request, path string) string {

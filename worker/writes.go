@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 
@@ -90,6 +91,14 @@ func (w *Worker) RestartConnector(ctx context.Context, name string) error {
 
 // RestartTask restarts one task.
 func (w *Worker) RestartTask(ctx context.Context, id cluster.TaskID) error {
+	if id.Task < 0 { // the herder's number for the connector itself
+		if _, _, err := w.connector(id.Connector); errors.Is(err, errStarting) {
+			return err
+		} else if err != nil {
+			return cluster.NotFound("Unknown connector: %s", id.Connector)
+		}
+		return cluster.NotFound("Unknown task: %s", id)
+	}
 	_, err := w.ask(ctx, herder.RestartWork{Work: id})
 	return err
 }

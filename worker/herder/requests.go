@@ -215,11 +215,11 @@ func (h *Herder) knownTask(id Work) error {
 	if c == nil {
 		return cluster.NotFound("Unknown connector: %s", id.Connector)
 	}
-	if h.snap.TaskConfig(id) == nil {
-		return cluster.NotFound("Unknown task: %s", id)
-	}
 	if c.Target == cluster.TargetStopped {
 		return cluster.Conflict("Cannot restart task %s: its connector is stopped", id)
+	}
+	if h.snap.TaskConfig(id) == nil {
+		return cluster.NotFound("Unknown task: %s", id)
 	}
 	return nil
 }
