@@ -66,12 +66,24 @@ func (r *reader) batching(p *ProducerSettings) {
 	p.MaxRequestSize = int(request)
 	r.setInt("max.request.size", "message.max.bytes", request, 1000, 1_000_000_000)
 
-	p.BufferMemory = r.integer("buffer.memory", 33_554_432, 0, maxLong)
+	p.BufferMemory = r.integer("buffer.memory", ownBufferMemory(size, request), 0, maxLong)
 	kilobytes := p.BufferMemory / 1024
 	if p.BufferMemory%1024 != 0 {
 		kilobytes++
 	}
 	r.setInt("buffer.memory", "queue.buffering.max.kbytes", max(kilobytes, 1), 1, maxInt)
+}
+
+// Bounds of buffer.memory where it is not given. Java's default is the upper one.
+const (
+	leastBufferMemory = 8 << 20
+	mostBufferMemory  = 32 << 20
+)
+
+// ownBufferMemory is what a producer may have waiting when the operator says nothing: enough for some batches of many
+// partitions and for two of the largest records. librdkafka counts payload only, so Java's 32 MB would be far more here.
+func ownBufferMemory(batch, request int64) int64 {
+	return min(max(leastBufferMemory, 16*min(batch, mostBufferMemory), 2*min(request, mostBufferMemory)), mostBufferMemory)
 }
 
 // compression picks the level of the codec in use; levels of other codecs are checked and otherwise without effect, as

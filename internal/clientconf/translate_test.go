@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	own := map[Role]map[string]string{
 		Producer: {
 			"acks": "-1", "enable.idempotence": "true", "max.in.flight.requests.per.connection": "5", "retries": "2147483647",
-			"linger.ms": "5", "batch.size": "16384", "message.max.bytes": "1048576", "queue.buffering.max.kbytes": "32768",
+			"linger.ms": "5", "batch.size": "16384", "message.max.bytes": "1048576", "queue.buffering.max.kbytes": "8192",
 			"compression.type": "none", "request.timeout.ms": "30000", "delivery.timeout.ms": "120000", "partitioner": "murmur2_random",
 		},
 		Consumer: {
@@ -90,6 +90,9 @@ func TestLibrdkafkaSettings(t *testing.T) {
 			map[string]string{"linger.ms": "900000"},
 			[]string{"linger.ms"},
 		},
+		{Producer, with("max.request.size", "10485760"), map[string]string{"queue.buffering.max.kbytes": "20480"}, nil},
+		{Producer, with("batch.size", "1048576"), map[string]string{"queue.buffering.max.kbytes": "16384"}, nil},
+		{Producer, with("max.request.size", "104857600"), map[string]string{"queue.buffering.max.kbytes": "32768"}, nil},
 		{Producer, with("buffer.memory", "1025"), map[string]string{"queue.buffering.max.kbytes": "2"}, nil},
 		{Producer, with("compression.type", "lz4"), map[string]string{"compression.type": "lz4", "compression.level": ""}, nil},
 		{Producer, with("compression.type", "lz4", "compression.lz4.level", "9"), map[string]string{"compression.level": ""}, nil},

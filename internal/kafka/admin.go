@@ -30,7 +30,6 @@ type Admin struct {
 
 // NewAdmin opens an administrative client with librdkafka settings. It does not wait for a broker.
 func NewAdmin(settings map[string]string, log hclog.Logger) (*Admin, error) {
-	tuneAllocator()
 	// This client can't log but to stderr; what matters is in the errors of its calls.
 	cm := ck.ConfigMap{"log_level": "0"}
 	for k, v := range settings {

@@ -87,7 +87,6 @@ func newConf(props, fallback map[string]string) (*C.rd_kafka_conf_t, error) {
 
 // open starts the client; it owns conf from here on.
 func (h *handle) open(kind C.rd_kafka_type_t, conf *C.rd_kafka_conf_t) error {
-	tuneAllocator()
 	C.rd_kafka_conf_set_events(conf, C.RD_KAFKA_EVENT_DR|C.RD_KAFKA_EVENT_LOG|C.RD_KAFKA_EVENT_ERROR)
 	errstr := (*C.char)(C.calloc(1, 512))
 	defer C.free(unsafe.Pointer(errstr))

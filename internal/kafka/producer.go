@@ -26,7 +26,7 @@ var producerDefaults = map[string]string{
 	"partitioner":                "murmur2_random",
 	"acks":                       "all",
 	"enable.idempotence":         "true",
-	"queue.buffering.max.kbytes": "32768", // buffer.memory
+	"queue.buffering.max.kbytes": "8192", // buffer.memory
 }
 
 // sendChunkBytes bounds the buffer by which records travel to C, and with it a producer's memory besides its queue.

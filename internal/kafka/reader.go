@@ -28,11 +28,11 @@ const (
 )
 
 // consumerDefaults follow Java's consumer where librdkafka's own defaults differ and the caller says nothing; the queue
-// is smaller than librdkafka's, as 16 MB fetched ahead keep any task busy.
+// is smaller than librdkafka's: what one fetch brings keeps a task busy until the next.
 var consumerDefaults = map[string]string{
 	"enable.auto.commit":         "false",
 	"enable.auto.offset.store":   "false",
-	"queued.max.messages.kbytes": "16384",
+	"queued.max.messages.kbytes": "4096",
 	"fetch.message.max.bytes":    "1048576",
 }
 

@@ -1,5 +1,0 @@
-//go:build !linux || musl
-
-package kafka
-
-func tuneAllocator() {}
