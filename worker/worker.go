@@ -210,12 +210,28 @@ type starter interface{ Start(context.Context) error }
 
 // openStores connects and reads the three topics to their ends.
 func (w *Worker) openStores(ctx context.Context) error {
-	id, err := w.cfg.Kafka.ClusterID(ctx)
-	if err != nil {
-		return err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	connected := make(chan error, 1)
+	go func() {
+		id, err := w.cfg.Kafka.ClusterID(ctx)
+		if err != nil {
+			cancel()
+		} else {
+			w.log.Debug("connected to the Kafka cluster", "cluster-id", id)
+		}
+		w.clusterID = id
+		connected <- err
+	}()
+	err := w.startStores(ctx)
+	// Where the cluster cannot be reached, this says best what is wrong.
+	if unreachable := <-connected; unreachable != nil {
+		return unreachable
 	}
-	w.clusterID = id
-	w.log.Debug("connected to the Kafka cluster", "cluster-id", id)
+	return err
+}
+
+func (w *Worker) startStores(ctx context.Context) error {
 	conf, log := w.cfg.Conf, w.cfg.Logs.Named("storage")
 	g, ctx := errgroup.WithContext(ctx)
 	open := func(s Store, t workerconf.StorageTopic, adopt func(storage.Log) starter) {

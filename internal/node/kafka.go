@@ -52,6 +52,8 @@ type kafkaClients struct {
 
 	mu      sync.Mutex
 	shared  *kafka.Logs            // of the stores, opened on first use
+	stores  *kafka.Admin           // of the stores, opened on first use
+	timeout time.Duration          // default.api.timeout.ms of the stores' admin
 	onError map[string]func(error) // of the stores, by topic
 }
 
@@ -93,11 +95,10 @@ func (k *kafkaClients) clientID(what string) string {
 
 // OpenLog makes sure of the topic of a store and opens it.
 func (k *kafkaClients) OpenLog(ctx context.Context, store worker.Store, t workerconf.StorageTopic, onError func(error)) (storage.Log, error) {
-	admin, timeout, err := k.admin(clientconf.StoreAdminProps(k.conf.Raw, k.clientID(string(store)+"-admin")))
+	admin, timeout, err := k.storeAdmin()
 	if err != nil {
 		return nil, err
 	}
-	defer admin.Close()
 	actx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	spec := client.TopicSpec{
@@ -165,6 +166,24 @@ func (k *kafkaClients) close() {
 		k.shared.Close()
 		k.shared = nil
 	}
+	if k.stores != nil {
+		k.stores.Close()
+		k.stores = nil
+	}
+}
+
+// storeAdmin is the admin client that all stores share.
+func (k *kafkaClients) storeAdmin() (*kafka.Admin, time.Duration, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.stores == nil {
+		admin, timeout, err := k.admin(clientconf.StoreAdminProps(k.conf.Raw, k.clientID("stores-admin")))
+		if err != nil {
+			return nil, 0, err
+		}
+		k.stores, k.timeout = admin, timeout
+	}
+	return k.stores, k.timeout, nil
 }
 
 // NewProducer opens a source task's producer.
