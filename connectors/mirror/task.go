@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -44,6 +45,7 @@ type partition struct {
 const (
 	offsetKey  = "offset"
 	autoCreate = "allow.auto.create.topics"
+	fetchSize  = "fetch.max.bytes"
 )
 
 // Start implements connect.SourceTask.
@@ -79,6 +81,9 @@ func (t *task) open(offsets map[connect.TopicPartition]int64) error {
 	if _, given := consumer[autoCreate]; !given {
 		consumer[autoCreate] = "false" // or a topic that is deleted at the source would come back
 	}
+	if _, given := consumer[fetchSize]; !given {
+		consumer[fetchSize] = strconv.Itoa(fetchBytes(len(offsets)))
+	}
 	r, err := t.clients.Reader(consumer)
 	if err != nil {
 		return fmt.Errorf("source.cluster.*: %w", err)
@@ -88,6 +93,13 @@ func (t *task) open(offsets map[connect.TopicPartition]int64) error {
 	}
 	t.reader = r
 	return nil
+}
+
+// fetchBytes is how much one fetch may bring for so many partitions, where the operator has not said. Java's default, 50 MB,
+// is the most; a task with few partitions has no use for it but memory.
+func fetchBytes(partitions int) int {
+	const each, least, most = 512 << 10, 2 << 20, 50 << 20
+	return min(max(partitions*each, least), most)
 }
 
 // positions finds where to go on: after the last record copied, or where auto.offset.reset says.

@@ -28,11 +28,14 @@ const (
 )
 
 // consumerDefaults follow Java's consumer where librdkafka's own defaults differ and the caller says nothing; the queue
-// is smaller than librdkafka's: what one fetch brings keeps a task busy until the next.
+// is smaller than librdkafka's: what one fetch brings keeps a task busy until the next. When the queue was full, librdkafka
+// looks again after fetch.queue.backoff.ms: its second would be most of the time of a busy task, and below a tenth of one
+// fetches become so small and many that each byte costs a third more.
 var consumerDefaults = map[string]string{
 	"enable.auto.commit":         "false",
 	"enable.auto.offset.store":   "false",
 	"queued.max.messages.kbytes": "4096",
+	"fetch.queue.backoff.ms":     "150",
 	"fetch.message.max.bytes":    "1048576",
 }
 
