@@ -21,19 +21,25 @@ const maxDevWorkers = 100
 
 // devFlags are the flags of connectd dev.
 type devFlags struct {
-	port     int
-	workers  int
-	dataDir  string
-	noSample bool
-	rate     int
-	verbose  bool
+	port      int
+	kafkaPort int
+	workers   int
+	dataDir   string
+	noSample  bool
+	rate      int
+	verbose   bool
 }
+
+// keptKafkaPort is -kafka-port where data is kept: connectors that are kept with it name the clusters by their addresses.
+const keptKafkaPort = 19092
 
 func (c cli) parseDev(args []string) (devFlags, error) {
 	var f devFlags
 	fs := flag.NewFlagSet("connectd dev", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // the caller prints errors, once
 	fs.IntVar(&f.port, "port", 8083, "REST port of the first worker; the next ones follow")
+	fs.IntVar(&f.kafkaPort, "kafka-port", 0,
+		fmt.Sprintf("port of the source cluster, the target cluster's follows (default: free ports; with -data-dir %d)", keptKafkaPort))
 	fs.IntVar(&f.workers, "workers", 2, "how many workers to run")
 	fs.StringVar(&f.dataDir, "data-dir", "", "keep the clusters' data in this folder (default: in memory)")
 	fs.BoolVar(&f.noSample, "no-sample", false, "no sample records and no mirror: just clusters and workers")
@@ -52,8 +58,13 @@ func (c cli) parseDev(args []string) (devFlags, error) {
 		return f, usageError{fmt.Errorf("-workers=%d: from 1 to %d are possible", f.workers, maxDevWorkers)}
 	case f.port < 1 || f.port+f.workers > 65536:
 		return f, usageError{fmt.Errorf("-port=%d: the ports of %d workers must lie between 1 and 65535", f.port, f.workers)}
+	case f.kafkaPort < 0 || f.kafkaPort > 65534:
+		return f, usageError{fmt.Errorf("-kafka-port=%d: the ports of two clusters must lie between 1 and 65535", f.kafkaPort)}
 	case f.rate < 1:
 		return f, usageError{fmt.Errorf("-rate=%d: at least 1 is needed", f.rate)}
+	}
+	if f.dataDir != "" && f.kafkaPort == 0 {
+		f.kafkaPort = keptKafkaPort
 	}
 	return f, nil
 }
@@ -113,10 +124,10 @@ func (c cli) dev(ctx context.Context, args []string) error {
 func (c cli) startDev(ctx context.Context, f devFlags, log hclog.Logger) (*devEnv, error) {
 	env := &devEnv{}
 	var err error
-	if env.source, err = embedded("source", f.dataDir, log); err != nil {
+	if env.source, err = embedded("source", f, 0, log); err != nil {
 		return env, err
 	}
-	if env.target, err = embedded("target", f.dataDir, log); err != nil {
+	if env.target, err = embedded("target", f, 1, log); err != nil {
 		return env, err
 	}
 	for i := range f.workers {
@@ -129,10 +140,13 @@ func (c cli) startDev(ctx context.Context, f devFlags, log hclog.Logger) (*devEn
 	return env, nil
 }
 
-func embedded(name, dataDir string, log hclog.Logger) (*kgoclient.Embedded, error) {
+func embedded(name string, f devFlags, number int, log hclog.Logger) (*kgoclient.Embedded, error) {
 	cfg := kgoclient.EmbeddedConfig{ClusterID: name, AutoCreateTopics: true, Log: log.Named("kafka-" + name)}
-	if dataDir != "" {
-		cfg.DataDir = filepath.Join(dataDir, name)
+	if f.kafkaPort > 0 {
+		cfg.Ports = []int{f.kafkaPort + number}
+	}
+	if f.dataDir != "" {
+		cfg.DataDir = filepath.Join(f.dataDir, name)
 		if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
 			return nil, fmt.Errorf("-data-dir: %w", err)
 		}

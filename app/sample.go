@@ -141,12 +141,31 @@ func (s *sample) createMirror(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if status != http.StatusCreated && status != http.StatusConflict {
-		return fmt.Errorf("POST /connectors answered %d: %s", status, answer)
+	fmt.Fprintf(s.out, "  -> %d\n", status)
+	if status == http.StatusConflict { // kept from the last time
+		if status, answer, err = s.updateMirror(ctx, conf); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintf(s.out, "  -> %d\n\nlook at it:\n  curl %s/connectors/%s/status\n  curl -X PUT %s/connectors/%s/pause\n  curl -X DELETE %s/connectors/%s\n\n",
-		status, s.base, sampleConnector, s.base, sampleConnector, s.base, sampleConnector)
+	if status != http.StatusCreated && status != http.StatusOK {
+		return fmt.Errorf("the worker answered %d: %s", status, answer)
+	}
+	fmt.Fprintf(s.out, "\nlook at it:\n  curl %s/connectors/%s/status\n  curl -X PUT %s/connectors/%s/pause\n  curl -X DELETE %s/connectors/%s\n\n",
+		s.base, sampleConnector, s.base, sampleConnector, s.base, sampleConnector)
 	return nil
+}
+
+// updateMirror gives an existing mirror its config anew: the clusters may have other addresses now.
+func (s *sample) updateMirror(ctx context.Context, conf map[string]string) (int, []byte, error) {
+	body, err := json.MarshalIndent(conf, "  ", "  ")
+	if err != nil {
+		return 0, nil, err
+	}
+	url := s.base + "/connectors/" + sampleConnector + "/config"
+	fmt.Fprintf(s.out, "\n$ curl -X PUT -H 'Content-Type: application/json' %s -d '\n  %s'\n", url, body)
+	status, answer, err := call(ctx, http.MethodPut, url, body)
+	fmt.Fprintf(s.out, "  -> %d\n", status)
+	return status, answer, err
 }
 
 // generate produces sequence-numbered records at the rate.

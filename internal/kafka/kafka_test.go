@@ -366,3 +366,24 @@ func TestHeaderMatchesLibrary(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+func TestRecordLargerThanTheQueueIsRefused(t *testing.T) {
+	testkit.NoLeaks(t)
+	servers := fake(t, map[string]int32{"in": 1})
+	servers["queue.buffering.max.kbytes"] = "4"
+	p, err := NewProducer(servers, nil, func([]client.Delivery) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	err = p.Send(within(t), []client.ProducerRecord{{Seq: 1, Topic: "in", Value: make([]byte, 4097), TimestampMs: -1}})
+	if err == nil || !strings.Contains(err.Error(), "buffer.memory") {
+		t.Errorf("got %v", err)
+	}
+	if err := p.Send(within(t), []client.ProducerRecord{{Seq: 2, Topic: "in", Value: make([]byte, 4000), TimestampMs: -1}}); err != nil {
+		t.Error(err)
+	}
+	if err := p.Flush(within(t)); err != nil {
+		t.Error(err)
+	}
+}

@@ -7,10 +7,12 @@ package kafka
 import "C"
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,11 +25,13 @@ import (
 
 // producerDefaults follow Java's producer where librdkafka's own defaults differ and the caller says nothing.
 var producerDefaults = map[string]string{
-	"partitioner":                "murmur2_random",
-	"acks":                       "all",
-	"enable.idempotence":         "true",
-	"queue.buffering.max.kbytes": "8192", // buffer.memory
+	"partitioner":        "murmur2_random",
+	"acks":               "all",
+	"enable.idempotence": "true",
+	queueSize:            "32768", // buffer.memory
 }
+
+const queueSize = "queue.buffering.max.kbytes"
 
 // sendChunkBytes bounds the buffer by which records travel to C, and with it a producer's memory besides its queue.
 const sendChunkBytes = 1 << 20
@@ -43,6 +47,7 @@ type Producer struct {
 	recs  []C.ck_record
 	rkts  []*C.rd_kafka_topic_t
 	index map[string]int32 // topic name -> place in rkts
+	room  int              // bytes that the queue holds; a larger record would wait for ever
 
 	sent      uint64        // by the caller's goroutine
 	delivered atomic.Uint64 // by the queue's goroutine
@@ -55,12 +60,17 @@ type Producer struct {
 // NewProducer opens a producer with librdkafka settings. onDelivery is as in client.ProducerFactory. It does not wait
 // for a broker.
 func NewProducer(settings map[string]string, log hclog.Logger, onDelivery func([]client.Delivery)) (*Producer, error) {
+	room, err := strconv.Atoi(cmp.Or(settings[queueSize], producerDefaults[queueSize]))
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a whole number", queueSize)
+	}
 	conf, err := newConf(settings, producerDefaults)
 	if err != nil {
 		return nil, err
 	}
 	p := &Producer{
 		onDel: onDelivery,
+		room:  room << 10,
 		index: map[string]int32{},
 		space: make(chan struct{}, 1),
 		h:     handle{log: log, servers: settings["bootstrap.servers"]},
@@ -104,6 +114,10 @@ func (p *Producer) pack(recs []client.ProducerRecord) (int, error) {
 		p.buf = append(append(p.buf, r.Key...), r.Value...)
 		for j := range r.Headers {
 			p.buf = appendHeader(p.buf, &r.Headers[j])
+		}
+		if size := len(p.buf) - start; size > p.room {
+			return 0, fmt.Errorf("a record of %d bytes for topic %q does not fit into the producer's queue of %d bytes: "+
+				"raise buffer.memory", size, r.Topic, p.room)
 		}
 		p.recs = append(p.recs, C.ck_record{
 			seq:        C.uint64_t(r.Seq),
