@@ -26,7 +26,8 @@ build: ## build bin/connectd
 test: ## all tests with the race detector, those on real Kafka included
 	@if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then \
 	  echo "!!! java or mvn is missing: the tests on real Kafka are skipped (KAFKA_BOOTSTRAP serves some of them)" >&2; fi
-	$(GO) test -race -timeout $(TIMEOUT) $(ARGS) $(PKG)
+	@# -count=1: the tests of the binary build it themselves, which Go's test cache does not see
+	$(GO) test -race -count=1 -timeout $(TIMEOUT) $(ARGS) $(PKG)
 
 .PHONY: demo
 demo: build ## two Kafka clusters, two workers and a mirror in one process
