@@ -22,6 +22,12 @@ import (
 // Cluster describes a Kafka cluster.
 type Cluster = client.Cluster
 
+// While Connect tries, it says so from time to time.
+const (
+	firstWarning = 3 * time.Second
+	nextWarnings = 15 * time.Second
+)
+
 // Connect finds out whether a cluster can be reached, and asks for its id and size. It tries until ctx ends, but not
 // after a refusal that no waiting helps against. Its error is one line that says what to check.
 func Connect(ctx context.Context, settings map[string]string, log hclog.Logger) (Cluster, error) {
@@ -59,12 +65,16 @@ func Connect(ctx context.Context, settings map[string]string, log hclog.Logger) 
 		h.stop()
 		h.destroy()
 	}()
-	for {
+	for warn := time.Now().Add(firstWarning); ; {
 		c, code := h.cluster(ctx)
 		if code == 0 {
 			return c, nil
 		}
 		cause := codeError(code)
+		if now := time.Now(); now.After(warn) {
+			log.Warn("the Kafka brokers cannot be reached yet; still trying", "bootstrap", h.servers, "error", cause)
+			warn = now.Add(nextWarnings)
+		}
 		var stop bool
 		select {
 		case <-refused:
