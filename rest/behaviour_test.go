@@ -185,7 +185,7 @@ func TestTopicTrackingOff(t *testing.T) {
 func TestHeadersAndCORS(t *testing.T) {
 	cfg := Config{
 		Herder: &fakeHerder{}, Version: "1.2.3", AllowOrigin: "http://a.example,https://.*\\.b\\.example", AllowMethods: "GET,PUT",
-		ResponseHeaders: `add X-A: 1, "set Cache-Control: no-cache, no-store", setDate Expires: 1000`,
+		ResponseHeaders: `ADD X-A: 1, "set Cache-Control: no-cache, no-store", setDate Expires: 1000`,
 		AdminListeners:  []string{"http://127.0.0.1:0"},
 	}
 	s := newTestServer(t, cfg)
@@ -229,7 +229,7 @@ func TestWrongSettings(t *testing.T) {
 		{Config{AdminListeners: []string{"http://x:70000"}}, "admin.listeners"},
 		{Config{Listeners: []string{"https://x:1"}}, "ssl.keystore.location"},
 		{Config{ResponseHeaders: "put X: y"}, "response.http.headers.config"},
-		{Config{ResponseHeaders: "set X y"}, "action name: value"},
+		{Config{ResponseHeaders: "set X y"}, "Expected: '[header name]:[header value]'"},
 		{Config{ResponseHeaders: "addDate X: soon"}, "milliseconds"},
 	} {
 		if _, err := New(tc.cfg); err == nil || !strings.Contains(err.Error(), tc.want) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/clientconf"
 	"github.com/connectd/connectd/internal/cluster"
 	"github.com/connectd/connectd/storage"
@@ -186,7 +187,7 @@ func (b *taskBuild) parts() (p taskParts, err error) {
 func (b *taskBuild) chosen(property, workerClass string, workerSettings map[string]string) (string, map[string]string) {
 	switch class, own := b.conf[property]; {
 	case own:
-		return strings.TrimSpace(class), under(b.conf, property+".")
+		return strings.TrimSpace(class), config.WithPrefix(b.conf, property+".")
 	case b.plugin.BytesByDefault:
 		return byteArrayConverter, nil
 	default:
@@ -225,17 +226,6 @@ func (b *taskBuild) headerConverter() (connect.HeaderConverter, error) {
 		return nil, fmt.Errorf("%s: %w", property, err)
 	}
 	return c, nil
-}
-
-// under gives the properties below a prefix, without it.
-func under(props map[string]string, prefix string) map[string]string {
-	out := map[string]string{}
-	for k, v := range props {
-		if rest, ok := strings.CutPrefix(k, prefix); ok && rest != "" {
-			out[rest] = v
-		}
-	}
-	return out
 }
 
 // listOf splits a list property; empty items are left out.

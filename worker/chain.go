@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/worker/plugin"
 	"github.com/connectd/connectd/worker/task"
 )
@@ -40,7 +41,7 @@ func newChain(reg *plugin.Registry, conf map[string]string) (task.Chain, error) 
 
 func newStep(reg *plugin.Registry, conf map[string]string, name string) (step, error) {
 	prefix := "transforms." + name
-	props := under(conf, prefix+".")
+	props := config.WithPrefix(conf, prefix+".")
 	p, err := reg.FindTransform(props["type"])
 	if err != nil {
 		return step{}, fmt.Errorf("%s.type: %w", prefix, err)
@@ -63,7 +64,7 @@ func newStep(reg *plugin.Registry, conf map[string]string, name string) (step, e
 
 func newPredicate(reg *plugin.Registry, conf map[string]string, alias string) (connect.Predicate, error) {
 	prefix := "predicates." + alias
-	props := under(conf, prefix+".")
+	props := config.WithPrefix(conf, prefix+".")
 	p, err := reg.FindPredicate(props["type"])
 	if err != nil {
 		return nil, fmt.Errorf("%s.type: %w", prefix, err)

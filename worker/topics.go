@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/worker/workerconf"
 )
@@ -29,7 +30,7 @@ func newTopicCreation(worker *workerconf.Config, conf map[string]string) (*topic
 	if !worker.TopicCreationEnable {
 		return nil, nil
 	}
-	def := under(conf, topicCreationPrefix+"default.")
+	def := config.WithPrefix(conf, topicCreationPrefix+"default.")
 	if len(def) == 0 {
 		return nil, nil
 	}
@@ -39,7 +40,7 @@ func newTopicCreation(worker *workerconf.Config, conf map[string]string) (*topic
 	}
 	c := &topicCreation{}
 	for _, name := range listOf(conf[topicCreationPrefix+"groups"]) {
-		props := under(conf, topicCreationPrefix+name+".")
+		props := config.WithPrefix(conf, topicCreationPrefix+name+".")
 		g, err := newTopicGroup(name, props, defaults)
 		if err != nil {
 			return nil, err

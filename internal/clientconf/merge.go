@@ -4,7 +4,8 @@ import (
 	"maps"
 	"math"
 	"strconv"
-	"strings"
+
+	"github.com/connectd/connectd/connect/config"
 )
 
 // The functions here are Connect's precedence of client properties, each for one kind of client. They take the worker's
@@ -38,8 +39,8 @@ func ConnectConsumerDefaults() map[string]string {
 // TaskProducerProps are the properties of a source task's producer, or of a dead letter queue's.
 func TaskProducerProps(worker, connector map[string]string, clientID string) map[string]string {
 	props := taskProps(worker, clientID, ConnectProducerDefaults())
-	maps.Copy(props, withPrefix(worker, "producer."))
-	maps.Copy(props, withPrefix(connector, "producer.override."))
+	maps.Copy(props, config.WithPrefix(worker, "producer."))
+	maps.Copy(props, config.WithPrefix(connector, "producer.override."))
 	return props
 }
 
@@ -61,8 +62,8 @@ func TransactionalProducerProps(worker, connector map[string]string, clientID, t
 func TaskConsumerProps(worker, connector map[string]string, connectorName, clientID string) map[string]string {
 	props := taskProps(worker, clientID, ConnectConsumerDefaults())
 	props["group.id"] = "connect-" + connectorName
-	maps.Copy(props, withPrefix(worker, "consumer."))
-	maps.Copy(props, withPrefix(connector, "consumer.override."))
+	maps.Copy(props, config.WithPrefix(worker, "consumer."))
+	maps.Copy(props, config.WithPrefix(connector, "consumer.override."))
 	return props
 }
 
@@ -80,8 +81,8 @@ func SourceOffsetsConsumerProps(worker, connector map[string]string, connectorNa
 func TaskAdminProps(worker, connector map[string]string, clientID string) map[string]string {
 	props := map[string]string{"client.id": clientID}
 	maps.Copy(props, topLevel(Admin, worker))
-	maps.Copy(props, withPrefix(worker, "admin."))
-	maps.Copy(props, withPrefix(connector, "admin.override."))
+	maps.Copy(props, config.WithPrefix(worker, "admin."))
+	maps.Copy(props, config.WithPrefix(connector, "admin.override."))
 	return props
 }
 
@@ -169,13 +170,3 @@ func topLevel(role Role, worker map[string]string) map[string]string {
 // workerOnly are names that the worker shares with clients and has itself acted on: config providers have been resolved,
 // and metric reporters would be warned about once per client.
 var workerOnly = map[string]bool{"config.providers": true, "metric.reporters": true}
-
-func withPrefix(props map[string]string, prefix string) map[string]string {
-	out := map[string]string{}
-	for name, value := range props {
-		if rest, ok := strings.CutPrefix(name, prefix); ok && rest != "" {
-			out[rest] = value
-		}
-	}
-	return out
-}

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/connectd/connectd/connect/config"
+	"github.com/connectd/connectd/rest/api"
 )
 
 const javaConverter = "org.apache.kafka.connect.json.JsonConverter"
@@ -241,7 +242,7 @@ func TestKeyBits(t *testing.T) {
 		t.Error("AES with 40 bits was accepted")
 	}
 	for _, name := range macAlgorithms() {
-		if h, ok := MAC(name); !ok || h().Size() == 0 {
+		if !api.KnownAlgorithm(name) {
 			t.Errorf("no hash for %s", name)
 		}
 	}

@@ -1,13 +1,7 @@
 package workerconf
 
 import (
-	"crypto/md5"  // #nosec G501 -- HmacMD5 is one of Java's algorithms; it is never a default
-	"crypto/sha1" // #nosec G505 -- likewise
-	"crypto/sha256"
-	"crypto/sha3"
-	"crypto/sha512"
 	"fmt"
-	"hash"
 	"maps"
 	"slices"
 	"strings"
@@ -21,7 +15,6 @@ const maxInt32 = 1<<31 - 1
 type algorithm struct {
 	name    string
 	keyBits int
-	hash    func() hash.Hash
 }
 
 // aes is no MAC, but Java allows making keys for it, which then sign like any others.
@@ -30,18 +23,18 @@ const aes = "AES"
 // hmacs returns the algorithms by lower-cased name, as Java looks them up in any case.
 func hmacs() map[string]algorithm {
 	all := []algorithm{
-		{"HmacMD5", 512, md5.New},
-		{"HmacSHA1", 512, sha1.New},
-		{"HmacSHA224", 224, sha256.New224},
-		{"HmacSHA256", 256, sha256.New},
-		{"HmacSHA384", 384, sha512.New384},
-		{"HmacSHA512", 512, sha512.New},
-		{"HmacSHA512/224", 224, sha512.New512_224},
-		{"HmacSHA512/256", 256, sha512.New512_256},
-		{"HmacSHA3-224", 224, func() hash.Hash { return sha3.New224() }},
-		{"HmacSHA3-256", 256, func() hash.Hash { return sha3.New256() }},
-		{"HmacSHA3-384", 384, func() hash.Hash { return sha3.New384() }},
-		{"HmacSHA3-512", 512, func() hash.Hash { return sha3.New512() }},
+		{"HmacMD5", 512},
+		{"HmacSHA1", 512},
+		{"HmacSHA224", 224},
+		{"HmacSHA256", 256},
+		{"HmacSHA384", 384},
+		{"HmacSHA512", 512},
+		{"HmacSHA512/224", 224},
+		{"HmacSHA512/256", 256},
+		{"HmacSHA3-224", 224},
+		{"HmacSHA3-256", 256},
+		{"HmacSHA3-384", 384},
+		{"HmacSHA3-512", 512},
 	}
 	byName := make(map[string]algorithm, len(all))
 	for _, a := range all {
@@ -62,12 +55,6 @@ func macAlgorithms() []string {
 func keyAlgorithms() []string { return append([]string{aes}, macAlgorithms()...) }
 
 func listing(names []string) string { return strings.Join(names, ", ") }
-
-// MAC returns the hash function under a MAC algorithm, for crypto/hmac. Names are Java's, in any case.
-func MAC(name string) (func() hash.Hash, bool) {
-	a, ok := hmacs()[strings.ToLower(name)]
-	return a.hash, ok
-}
 
 // KeyBits returns how many random bits make a key: size where it is not 0, else Java's default for the algorithm.
 func KeyBits(keyAlgorithm string, size int) (int, error) {
@@ -108,7 +95,7 @@ func keyAlgorithmValidator() config.Validator {
 func macValidator() config.Validator {
 	return config.Check("Any MAC algorithm supported by the worker", func(name string, value any) error {
 		if s, ok := value.(string); ok {
-			if _, known := MAC(s); known {
+			if _, known := hmacs()[strings.ToLower(s)]; known {
 				return nil
 			}
 		}
