@@ -224,7 +224,7 @@ func TestWrongSettings(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{Config{Listeners: []string{"ftp://x:1"}}, "protocol must be http or https"},
+		{Config{Listeners: []string{"ftp://x:1"}}, `listeners: "ftp://x:1": Listener protocol must be either "http" or "https"`},
 		{Config{Listeners: []string{"http://x"}}, "protocol://hostname:port"},
 		{Config{AdminListeners: []string{"http://x:70000"}}, "admin.listeners"},
 		{Config{Listeners: []string{"https://x:1"}}, "ssl.keystore.location"},

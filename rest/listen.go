@@ -7,52 +7,21 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"regexp"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/connectd/connectd/worker/workerconf"
 	"github.com/hashicorp/go-hclog"
 )
-
-// listenerPattern is Java's: protocol://host:port, host possibly empty or an IPv6 address in brackets.
-var listenerPattern = regexp.MustCompile(`^(.*)://\[?([0-9a-zA-Z\-%._:]*)\]?:([0-9]+)$`)
-
-// Listener is one entry of listeners or admin.listeners.
-type Listener struct {
-	// Protocol is http or https.
-	Protocol string
-	// Host is empty for all interfaces.
-	Host string
-	Port int
-}
-
-// ParseListener reads a listener such as "HTTPS://myhost:8443". The error says what is allowed.
-func ParseListener(text string) (Listener, error) {
-	m := listenerPattern.FindStringSubmatch(strings.TrimSpace(text))
-	if m == nil {
-		return Listener{}, fmt.Errorf("%q is no listener: it must have the form protocol://hostname:port, for example http://:8083", text)
-	}
-	protocol := strings.ToLower(m[1])
-	if protocol != "http" && protocol != "https" {
-		return Listener{}, fmt.Errorf("%q is no listener: its protocol must be http or https", text)
-	}
-	port, err := strconv.ParseUint(m[3], 10, 16)
-	if err != nil {
-		return Listener{}, fmt.Errorf("%q is no listener: its port must be from 0 to 65535", text)
-	}
-	return Listener{Protocol: protocol, Host: m[2], Port: int(port)}, nil
-}
 
 func checkListeners(cfg Config) error {
 	check := func(property string, listeners []string, hasTLS bool) error {
 		for _, text := range listeners {
-			l, err := ParseListener(text)
+			l, err := workerconf.ParseListener(text)
 			if err != nil {
-				return fmt.Errorf("%s: %w", property, err)
+				return fmt.Errorf("%s: %q: %w", property, text, err)
 			}
-			if l.Protocol == "https" && !hasTLS {
+			if l.Scheme == "https" && !hasTLS {
 				return fmt.Errorf("%s: %q needs a certificate: set listeners.https.ssl.keystore.location or ssl.keystore.location", property, text)
 			}
 		}
@@ -63,7 +32,6 @@ func checkListeners(cfg Config) error {
 
 // listening is one open listener and its server.
 type listening struct {
-	Listener
 	net   net.Listener
 	http  *http.Server
 	admin bool
@@ -90,22 +58,22 @@ func (s *Server) Listen(ctx context.Context) error {
 
 func (s *Server) open(ctx context.Context, property string, listeners []string, h http.Handler, conf *tls.Config, admin bool) error {
 	for _, text := range listeners {
-		l, err := ParseListener(text)
+		l, err := workerconf.ParseListener(text)
 		if err != nil {
-			return fmt.Errorf("%s: %w", property, err)
+			return fmt.Errorf("%s: %q: %w", property, text, err)
 		}
 		var lc net.ListenConfig
-		n, err := lc.Listen(ctx, "tcp", net.JoinHostPort(l.Host, strconv.Itoa(l.Port)))
+		n, err := lc.Listen(ctx, "tcp", l.Address())
 		if err != nil {
 			return fmt.Errorf("%s: cannot listen on %s: %w; choose another port or stop what uses it", property, text, err)
 		}
-		if l.Protocol == "https" {
+		if l.Scheme == "https" {
 			conf := conf.Clone()
 			conf.NextProtos = []string{"http/1.1"}
 			n = tls.NewListener(n, conf)
 		}
-		s.servers = append(s.servers, &listening{Listener: l, net: n, http: s.httpServer(h), admin: admin})
-		s.log.Info("REST listener open", "url", l.Protocol+"://"+n.Addr().String(), "admin", admin)
+		s.servers = append(s.servers, &listening{net: n, http: s.httpServer(h), admin: admin})
+		s.log.Info("REST listener open", "url", l.Scheme+"://"+n.Addr().String(), "admin", admin)
 	}
 	return nil
 }

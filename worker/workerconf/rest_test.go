@@ -99,3 +99,22 @@ func TestHeaderRules(t *testing.T) {
 		}
 	}
 }
+
+func TestParseListener(t *testing.T) {
+	for text, want := range map[string]Listener{
+		"http://:8083":            {"http", "", 8083},
+		"HTTPS://my-host.x:8443":  {"https", "my-host.x", 8443},
+		"http://[::1]:0":          {"http", "::1", 0},
+		"http://[fe80::1%eth0]:1": {"http", "fe80::1%eth0", 1},
+		"http://x:-1":             {"http", "x", 0}, // any port, as in Java
+	} {
+		if got, err := ParseListener(text); err != nil || got != want {
+			t.Errorf("%s: %+v %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", ":8083", "http://x", "http://x:65536", "ws://x:1", "http://a b:1", "http://x:1/"} {
+		if got, err := ParseListener(text); err == nil {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+}
