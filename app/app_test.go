@@ -167,7 +167,7 @@ func TestDevMirrorsSamplesUntilItIsStopped(t *testing.T) {
 	var out, errs output
 	code := make(chan int, 1)
 	go func() {
-		code <- Run(ctx, Distribution{}, []string{"dev", "--port", fmt.Sprint(port), "--rate", "200", "--data-dir", t.TempDir()}, &out, &errs)
+		code <- Run(ctx, Distribution{}, []string{"dev", "--port", fmt.Sprint(port), "--kafka-port", fmt.Sprint(twoPorts(t)), "--rate", "200", "--data-dir", t.TempDir()}, &out, &errs)
 	}()
 	testkit.Eventually(t, 2*time.Minute, func(context.Context) error {
 		for _, want := range []string{
