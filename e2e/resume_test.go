@@ -79,29 +79,42 @@ func internalTopics(t *testing.T, target *testkit.Broker, java string) {
 	own := startNode(t, target.Bootstrap, "own", nil)
 	admin := kadm.NewClient(kafkaClient(t, target.Bootstrap))
 	for store, partitions := range map[string]int{"configs": 1, "offsets": 25, "status": 5} {
-		details, err := admin.ListTopics(t.Context(), "own-"+store, java+"-"+store)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, d := range details {
-			if len(d.Partitions) != partitions {
-				t.Errorf("%s has %d partitions, want %d", name, len(d.Partitions), partitions)
+		// A broker may tell of a topic some time after the controller has created it.
+		testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+			details, err := admin.ListTopics(ctx, "own-"+store, java+"-"+store)
+			if err != nil {
+				return err
 			}
-		}
-		got, want := topicSettings(t, admin, "own-"+store), topicSettings(t, admin, java+"-"+store)
-		if got != want || !strings.Contains(got, "cleanup.policy=compact") {
-			t.Errorf("own-%s has settings %s, Java's %s", store, got, want)
-		}
+			for name, d := range details {
+				if len(d.Partitions) != partitions {
+					return fmt.Errorf("%s has %d partitions, want %d: %v", name, len(d.Partitions), partitions, d.Err)
+				}
+			}
+			got, err := topicSettings(ctx, admin, "own-"+store)
+			if err != nil {
+				return err
+			}
+			want, err := topicSettings(ctx, admin, java+"-"+store)
+			if err != nil {
+				return err
+			}
+			if got != want || !strings.Contains(got, "cleanup.policy=compact") {
+				return fmt.Errorf("own-%s has settings %s, Java's %s", store, got, want)
+			}
+			return nil
+		})
 	}
 	own.Stop()
 }
 
 // topicSettings lists the settings that a topic has for itself.
-func topicSettings(t *testing.T, admin *kadm.Client, topic string) string {
-	t.Helper()
-	described, err := admin.DescribeTopicConfigs(t.Context(), topic)
+func topicSettings(ctx context.Context, admin *kadm.Client, topic string) (string, error) {
+	described, err := admin.DescribeTopicConfigs(ctx, topic)
+	if err == nil {
+		err = described[0].Err
+	}
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	var own []string
 	for _, c := range described[0].Configs {
@@ -109,7 +122,7 @@ func topicSettings(t *testing.T, admin *kadm.Client, topic string) string {
 			own = append(own, c.Key+"="+c.MaybeValue())
 		}
 	}
-	return strings.Join(own, ",")
+	return strings.Join(own, ","), nil
 }
 
 // oddRecords are records that a copy could easily change.
@@ -171,8 +184,9 @@ func mirrorBytes(t *testing.T, source, target *testkit.Broker, n *node) {
 			t.Errorf("copied %s\nas     %s", describe(want), describe(r))
 		}
 	}
-	if settings := topicSettings(t, kadm.NewClient(reader), "S.odd"); settings != "retention.ms="+retention {
-		t.Errorf("the copy has settings %s", settings)
+	settings, err := topicSettings(t.Context(), kadm.NewClient(reader), "S.odd")
+	if err != nil || settings != "retention.ms="+retention {
+		t.Errorf("the copy has settings %s (%v)", settings, err)
 	}
 	do(t, http.MethodDelete, n.url+"/connectors/odd", nil, nil)
 	awaitGone(t, n.url, "odd")
@@ -236,8 +250,8 @@ func mirrorIdentity(t *testing.T, source, target *testkit.Broker, n *node) {
 		if got := len(topics["id-a"].Partitions); got != 3 {
 			return fmt.Errorf("the copy has %d partitions", got)
 		}
-		if got := topicSettings(t, targetAdmin, "id-a"); got != "retention.ms="+policy {
-			return fmt.Errorf("the copy has settings %s", got)
+		if got, err := topicSettings(ctx, targetAdmin, "id-a"); err != nil || got != "retention.ms="+policy {
+			return fmt.Errorf("the copy has settings %s (%v)", got, err)
 		}
 		return nil
 	})

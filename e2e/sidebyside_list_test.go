@@ -380,6 +380,7 @@ func followerList() []exchange {
 var kept = []difference{
 	{request: `GET /$`, at: `^\.commit$`, reason: "each names its own build"},
 	{request: `config`, at: `\.documentation$`, reason: "properties are documented in words of our own"},
+	{request: `POST .*/restart\?includeTasks`, at: `\.version$`, sometimes: true, reason: "Java's is null if asked before it has read back its own status"},
 	{request: `GET /connectors/?$`, at: `^\[\]$`, reason: "names come in order; in Java in that of their hashes"},
 	{request: `/connector-plugins/.*JsonConverter/config|FileStreamSource/config/validate`, at: `schema\.content\]\{\}$`, reason: "not there yet"},
 	{request: `config/validate`, at: `^\.configs\[transforms\.t\.`, reason: "transformations are not there yet"},

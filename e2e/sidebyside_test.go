@@ -318,7 +318,9 @@ type difference struct {
 	request string // regular expression of method and path
 	at      string // regular expression of the fact's place
 	reason  string
-	used    atomic.Bool
+	// sometimes tells that it shows in some runs only.
+	sometimes bool
+	used      atomic.Bool
 }
 
 func excused(x exchange, at string) bool {
@@ -383,7 +385,7 @@ func TestAnswersOfJava(t *testing.T) {
 	t.Logf("%d requests compared", asked.Load())
 	for i := range kept {
 		d := &kept[i]
-		if !d.used.Load() {
+		if !d.sometimes && !d.used.Load() {
 			t.Errorf("%q at %q does not differ any more", d.request, d.at)
 		}
 	}
