@@ -90,7 +90,12 @@ func writeProps(t testing.TB, props map[string]string) string {
 // startNode starts a worker and waits until it is healthy.
 func startNode(t testing.TB, bootstrap, group string, more map[string]string) *node {
 	t.Helper()
-	port := testkit.FreePort(t)
+	return startNodeAt(t, bootstrap, group, testkit.FreePort(t), more)
+}
+
+// startNodeAt is startNode for a port of the caller's choice.
+func startNodeAt(t testing.TB, bootstrap, group string, port int, more map[string]string) *node {
+	t.Helper()
 	file := writeProps(t, workerProps(bootstrap, group, port, more))
 	n := &node{url: fmt.Sprintf("http://127.0.0.1:%d", port), id: fmt.Sprintf("127.0.0.1:%d", port)}
 	n.Process = testkit.StartProcess(t, testkit.ProcessSpec{

@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"net/url"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/connectd/connectd/internal/testkit"
+)
+
+// What an operator would set to a few minutes.
+const (
+	rollingDelay   = 3 * time.Second // scheduled.rebalance.max.delay.ms
+	rollingSession = 6 * time.Second // session.timeout.ms
+)
+
+// TestRollingMigration replaces the Java workers of a group by connectd and connectd by Java, one worker at a time, each at the
+// address of the one before it, while MirrorSource copies a stream.
+func TestRollingMigration(t *testing.T) {
+	t.Parallel()
+	const partitions, tasks, rate = 8, 4, 1000
+	source, target := testkit.StartBroker(t), testkit.StartBroker(t)
+	createTopic(t, source.Bootstrap, "in", partitions, nil)
+	props := map[string]string{"scheduled.rebalance.max.delay.ms": strconv.FormatInt(rollingDelay.Milliseconds(), 10)}
+	java := startJavaPair(t, target.Bootstrap, "rolling", props)
+
+	var group roster
+	for i, j := range java {
+		group.set(i, javaNode(j))
+	}
+	conf := mirrorConfig(source.Bootstrap, target.Bootstrap, "in", tasks)
+	for _, k := range []string{"key.converter", "value.converter", "header.converter"} {
+		conf[k] = "org.apache.kafka.connect.converters.ByteArrayConverter"
+	}
+	create(t, java[0].URL, "m", conf)
+	awaitSpread(t, &group, "m", tasks)
+	f := startFlow(t, source.Bootstrap, target.Bootstrap, newStream("in", partitions), "S.in", rate)
+	watch := watchTasks(t, &group, "m", tasks)
+
+	replace := func(place int, by string, start func() *node) {
+		t.Helper()
+		old := group.nodes[place]
+		old.Stop()
+		group.set(place, start())
+		awaitSpread(t, &group, "m", tasks)
+		sameAnswers(t, group.nodes[0].url, group.nodes[1].url, "/connectors", "/connectors/m", "/connectors/m/tasks")
+		longest, _ := watch.longestIdle()
+		duplicates, _ := f.copied.counts()
+		t.Logf("worker %d is %s now: %d records copied, %d of them again, longest time without a task %v",
+			place, by, f.copied.total(), duplicates, longest.Round(time.Millisecond))
+	}
+	for i, j := range java {
+		replace(i, "connectd", func() *node { return startNodeAt(t, target.Bootstrap, "rolling", portOf(t, j.URL), props) })
+	}
+	for i, j := range java {
+		replace(i, "Java", func() *node { j.Restart(); return javaNode(j) })
+	}
+	f.stop(t)
+	watch.stop()
+
+	f.copied.inOrder(t)
+	if longest, task := watch.longestIdle(); longest > rollingDelay+rollingSession+20*time.Second {
+		t.Errorf("task %d ran nowhere for %v", task, longest)
+	}
+	if failed := watch.failures(); len(failed) > 0 {
+		t.Errorf("tasks failed: %v", failed)
+	}
+	if back := setbacks(offsetHistory(t, target.Bootstrap, "rolling-offsets")); len(back) > 0 {
+		t.Errorf("stored positions went back: %v", back)
+	}
+	// Workers that stop in good order store their last positions. On a machine too busy for the graceful timeout they may not.
+	duplicates, rewinds := f.copied.counts()
+	t.Logf("%d records, %d came again in %d runs; longest pause of a partition %v",
+		f.copied.total(), duplicates, rewinds, f.copied.longestPause().Round(time.Millisecond))
+	if uint64(duplicates) > f.copied.total()/10 {
+		t.Errorf("%d of %d records came again", duplicates, f.copied.total())
+	}
+}
+
+// startJavaPair starts two Java workers at once, with the properties of connectd's in these tests.
+func startJavaPair(t *testing.T, bootstrap, group string, more map[string]string) []*testkit.JavaWorker {
+	t.Helper()
+	pair := make([]*testkit.JavaWorker, 2)
+	var wait sync.WaitGroup
+	for i := range pair {
+		wait.Go(func() { pair[i] = testkit.StartJavaWorker(t, bootstrap, group, javaOptions(bootstrap, group, more)...) })
+	}
+	wait.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return pair
+}
+
+// javaOptions gives a Java worker what workerProps gives to connectd, its address apart.
+func javaOptions(bootstrap, group string, more map[string]string) []testkit.Option {
+	props := workerProps(bootstrap, group, 0, more)
+	for _, own := range []string{"listeners", "rest.advertised.port"} {
+		delete(props, own)
+	}
+	var out []testkit.Option
+	for k, v := range props {
+		out = append(out, testkit.Property(k, v))
+	}
+	return out
+}
+
+func portOf(t *testing.T, address string) int {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
