@@ -20,27 +20,65 @@ import (
 // KafkaVersion is the release of Apache Kafka that brokers and Java workers run.
 const KafkaVersion = "4.3.1"
 
+// OldKafkaVersion is the newest release of the line before: what a cluster that is being upgraded runs. Only its Connect worker
+// is there, see OldRelease.
+const OldKafkaVersion = "3.9.2"
+
 //go:embed kafka/pom.xml
 var pom []byte
 
 //go:embed kafka/log4j2.properties
-var log4j []byte
+var log4j2 []byte
+
+//go:embed kafka/old/pom.xml
+var oldPOM []byte
+
+//go:embed kafka/old/log4j.properties
+var log4j1 []byte
+
+// release is what is fetched from Maven Central, and how it is told to log.
+type release struct {
+	version string
+	pom     []byte
+	logging []byte
+	logFile string // the name of the file with logging
+	logFlag string // the system property that names that file
+}
 
 // installation is where Kafka lies on this machine: shared by all test processes, made by the first that needs it.
 type installation struct {
+	release
 	java      string // path of the java program
 	dir       string // the cache folder
 	classpath string // all jars, in a fixed order: class archives are tied to it
 	bootstrap []byte // bootstrap.checkpoint as Kafka's own formatting writes it: the feature levels of a new cluster
 }
 
-var install = sync.OnceValues(newInstallation)
+var (
+	current = release{KafkaVersion, pom, log4j2, "log4j2.properties", "-Dlog4j2.configurationFile="}
+	old     = release{OldKafkaVersion, oldPOM, log4j1, "log4j.properties", "-Dlog4j.configuration=file:"}
+)
+
+var install = sync.OnceValues(func() (*installation, error) {
+	in, err := newInstallation(current)
+	if err != nil {
+		return nil, err
+	}
+	return in, in.format()
+})
+
+var installOld = sync.OnceValues(func() (*installation, error) { return newInstallation(old) })
 
 // errMissing is the error of a machine without what Kafka needs.
 var errMissing = errors.New("real Kafka cannot run here")
 
 // kafka returns the installation, or ends the test: skipped with a loud line, under CI=true failed.
 func kafka(t testing.TB) *installation {
+	t.Helper()
+	return installed(t, install)
+}
+
+func installed(t testing.TB, install func() (*installation, error)) *installation {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs real Kafka: skipped by -short")
@@ -62,7 +100,7 @@ func refuse(t testing.TB, err error) {
 	t.Skip(err)
 }
 
-func newInstallation() (*installation, error) {
+func newInstallation(r release) (*installation, error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
 		return nil, fmt.Errorf("%w: java is not in PATH: install Java 17 or newer, and Maven", errMissing)
@@ -71,7 +109,7 @@ func newInstallation() (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &installation{java: java, dir: filepath.Join(cache, "connectd", "kafka-"+KafkaVersion)}
+	in := &installation{release: r, java: java, dir: filepath.Join(cache, "connectd", "kafka-"+r.version)}
 	if err := os.MkdirAll(in.dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -80,7 +118,7 @@ func newInstallation() (*installation, error) {
 		return nil, err
 	}
 	defer unlock()
-	if err := os.WriteFile(in.path("log4j2.properties"), log4j, 0o644); err != nil {
+	if err := os.WriteFile(in.path(in.logFile), in.logging, 0o644); err != nil {
 		return nil, err
 	}
 	if err := in.fetch(); err != nil {
@@ -91,7 +129,7 @@ func newInstallation() (*installation, error) {
 		return nil, err
 	}
 	in.classpath = strings.Join(jars, string(os.PathListSeparator))
-	return in, in.format()
+	return in, nil
 }
 
 func (in *installation) path(names ...string) string {
@@ -114,20 +152,20 @@ func (in *installation) fetch() error {
 	}
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return fmt.Errorf("%w: mvn is not in PATH: install Maven, which fetches Kafka %s", errMissing, KafkaVersion)
+		return fmt.Errorf("%w: mvn is not in PATH: install Maven, which fetches Kafka %s", errMissing, in.version)
 	}
-	if err := os.WriteFile(in.path("pom.xml"), pom, 0o644); err != nil {
+	if err := os.WriteFile(in.path("pom.xml"), in.pom, 0o644); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "testkit: fetching Apache Kafka %s with mvn into %s\n", KafkaVersion, in.dir)
+	fmt.Fprintf(os.Stderr, "testkit: fetching Apache Kafka %s with mvn into %s\n", in.version, in.dir)
 	part := in.path("libs.part")
 	if err := os.RemoveAll(part); err != nil {
 		return err
 	}
-	command := exec.Command(mvn, "-q", "-B", "-f", in.path("pom.xml"), "-Dkafka.version="+KafkaVersion,
+	command := exec.Command(mvn, "-q", "-B", "-f", in.path("pom.xml"), "-Dkafka.version="+in.version,
 		"dependency:copy-dependencies", "-DoutputDirectory="+part, "-DincludeScope=runtime")
 	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: mvn could not fetch Kafka %s: %w\n%s", errMissing, KafkaVersion, err, tail(string(out), 2000))
+		return fmt.Errorf("%w: mvn could not fetch Kafka %s: %w\n%s", errMissing, in.version, err, tail(string(out), 2000))
 	}
 	return os.Rename(part, in.path("libs"))
 }
@@ -170,15 +208,15 @@ func (in *installation) format() error {
 // command prepares a short run of a Kafka class, its log on standard error.
 func (in *installation) command(ctx context.Context, class string, args ...string) *exec.Cmd {
 	flags := slices.Concat(
-		[]string{"-Xmx512m", "-Dtestkit.log.target=SYSTEM_ERR", "-Dtestkit.log.level=WARN", in.logFlag()},
+		[]string{"-Xmx512m", "-Dtestkit.log.target=SYSTEM_ERR", "-Dtestkit.log.level=WARN", in.logArgument()},
 		quickJVM, []string{class}, args)
 	command := exec.CommandContext(ctx, in.java, flags...)
 	command.Env = append(os.Environ(), "CLASSPATH="+in.classpath)
 	return command
 }
 
-func (in *installation) logFlag() string {
-	return "-Dlog4j2.configurationFile=" + in.path("log4j2.properties")
+func (in *installation) logArgument() string {
+	return in.logFlag + in.path(in.logFile)
 }
 
 // archivePath names the class archive for a kind of process. An archive serves only the JVM that wrote it, so the name holds a

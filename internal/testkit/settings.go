@@ -48,6 +48,16 @@ func StockJVM() Option {
 	return func(s *settings) { s.stock = true }
 }
 
+// OldRelease makes a Java worker one of OldKafkaVersion. Its start takes longer: it has no class archive.
+func OldRelease() Option {
+	return func(s *settings) { s.old, s.archive, s.archiveSet = true, nil, true }
+}
+
+// HTTPS has a Java worker serve https, with the keys given by Property("listeners.https.ssl.…").
+func HTTPS() Option {
+	return func(s *settings) { s.https = true }
+}
+
 // withArchive says which class archive flags to use in place of the usual ones.
 func withArchive(flags ...string) Option {
 	return func(s *settings) { s.archive, s.archiveSet = flags, true }
@@ -62,6 +72,8 @@ type settings struct {
 	heap       string
 	jvm        []string
 	stock      bool
+	old        bool
+	https      bool
 	archive    []string // JVM arguments for the class archive, if archiveSet
 	archiveSet bool
 }
@@ -140,7 +152,7 @@ func (s *settings) flags(in *installation, kind string, record func(string, Opti
 	if s.heap != "" {
 		heap = s.heap
 	}
-	return slices.Concat([]string{"-Xmx" + heap}, base, s.archive, []string{in.logFlag()}, s.jvm)
+	return slices.Concat([]string{"-Xmx" + heap}, base, s.archive, []string{in.logArgument()}, s.jvm)
 }
 
 // newUUID returns a random id as Kafka writes them: 16 bytes in URL-safe base64, never beginning with a dash.

@@ -75,14 +75,14 @@ func TestMissingJavaSkipsLoudlyAndFailsInCI(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("PATH", t.TempDir())
-	_, err := newInstallation()
+	_, err := newInstallation(current)
 	if !errors.Is(err, errMissing) || !strings.Contains(err.Error(), "java is not in PATH") {
 		t.Fatalf("without java: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(os.Getenv("PATH"), "java"), []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = newInstallation(); !errors.Is(err, errMissing) || !strings.Contains(err.Error(), "mvn is not in PATH") {
+	if _, err = newInstallation(current); !errors.Is(err, errMissing) || !strings.Contains(err.Error(), "mvn is not in PATH") {
 		t.Fatalf("without mvn: %v", err)
 	}
 	atHome, inCI := &recorder{TB: t}, &recorder{TB: t}

@@ -21,14 +21,21 @@ type JavaWorker struct {
 
 // StartJavaWorker starts a Connect worker in the group and waits until its REST API answers. Its internal topics are
 // GROUP-configs, GROUP-offsets and GROUP-status with a replication factor of 1, its converters JsonConverter; Property changes
-// any of it.
+// any of it. One with the option HTTPS may need a moment more, as only its caller can speak to it.
 func StartJavaWorker(t testing.TB, bootstrap, group string, options ...Option) *JavaWorker {
 	t.Helper()
-	plan, err := planWorker(kafka(t), t.TempDir(), bootstrap, group, options)
+	install := install
+	if newSettings(options).old {
+		install = installOld
+	}
+	plan, err := planWorker(installed(t, install), t.TempDir(), bootstrap, group, options)
 	if err != nil {
 		t.Fatalf("testkit: %v", err)
 	}
 	worker := &JavaWorker{Process: StartProcess(t, plan.spec), URL: plan.url}
+	if strings.HasPrefix(worker.URL, "https:") {
+		return worker
+	}
 	Eventually(t, readyTimeout, func(ctx context.Context) error { return answers(ctx, worker.URL+"/connectors") })
 	return worker
 }
@@ -58,8 +65,11 @@ func planWorker(in *installation, dir, bootstrap, group string, options []Option
 	if err != nil {
 		return nil, err
 	}
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
 	s := newSettings(options)
+	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	if s.https {
+		url = fmt.Sprintf("https://127.0.0.1:%d", port)
+	}
 	for key, value := range map[string]string{
 		"bootstrap.servers":                 bootstrap,
 		"group.id":                          group,

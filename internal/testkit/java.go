@@ -1,0 +1,122 @@
+package testkit
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// JavaProgram is a Java program of a test's own that runs beside the test and answers each line with a line.
+type JavaProgram struct {
+	t    testing.TB
+	name string
+	in   io.WriteCloser // the program's standard input
+	out  *bufio.Reader  // its standard output
+	log  *logFile       // its standard error
+	kill func()
+	done chan struct{} // closed when the program has ended
+}
+
+// StartJava compiles and starts a Java program that consists of one source file. Kafka's jars are its class path, and what Kafka
+// logs goes to standard error. Without a JDK the test is skipped with a loud line, and fails if CI=true. The program is killed when
+// the test ends; a failed test shows its standard error.
+func StartJava(t testing.TB, source string, args ...string) *JavaProgram {
+	t.Helper()
+	in := kafka(t)
+	if err := in.compiler(); err != nil {
+		refuse(t, err)
+	}
+	log, err := newLogFile(t.TempDir())
+	if err != nil {
+		t.Fatalf("testkit: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &JavaProgram{t: t, name: filepath.Base(source), log: log, kill: cancel, done: make(chan struct{})}
+	log.watch(nil)
+	// Given a source file in place of a class, java compiles it first.
+	command := in.command(ctx, source, args...)
+	command.SysProcAttr = childAttributes()
+	started := make(chan error, 1)
+	go p.supervise(command, started)
+	if err := <-started; err != nil {
+		cancel()
+		t.Fatalf("testkit: start %s: %v", p.name, err)
+	}
+	t.Cleanup(func() {
+		p.kill()
+		<-p.done
+		if t.Failed() {
+			t.Logf("%s: end of its standard error:\n%s", p.name, tail(log.String(), failureLog))
+		}
+		log.close()
+	})
+	return p
+}
+
+// compiler tells whether the java in use belongs to a JDK.
+func (in *installation) compiler() error {
+	program, err := filepath.EvalSymlinks(in.java)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(program), "javac")); err != nil {
+		return fmt.Errorf("%w: %s has no javac beside it: install a JDK, 17 or newer", errMissing, program)
+	}
+	return nil
+}
+
+// supervise runs the program to its end, on a thread of its own: see childAttributes.
+func (p *JavaProgram) supervise(command *exec.Cmd, started chan<- error) {
+	defer close(p.done)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	input, err := command.StdinPipe()
+	if err != nil {
+		started <- err
+		return
+	}
+	// A pipe of our own: Wait closes StdoutPipe's, and the last answer with it.
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		started <- err
+		return
+	}
+	defer reader.Close()
+	p.in, p.out = input, bufio.NewReader(reader)
+	command.Stdout, command.Stderr = writer, logWriter{p.log}
+	err = command.Start()
+	writer.Close()
+	started <- err
+	if err == nil {
+		_ = command.Wait() // a program that ended shows where the next answer is missed
+	}
+}
+
+// logWriter makes a logFile an io.Writer.
+type logWriter struct{ log *logFile }
+
+func (w logWriter) Write(data []byte) (int, error) {
+	w.log.write(data)
+	return len(data), nil
+}
+
+// Ask sends a line and returns the line that the program answers with, both without line ends. The test fails if the program has
+// ended or takes minutes.
+func (p *JavaProgram) Ask(line []byte) []byte {
+	p.t.Helper()
+	late := time.AfterFunc(readyTimeout, p.kill)
+	defer late.Stop()
+	_, writeErr := p.in.Write(append(line[:len(line):len(line)], '\n'))
+	answer, err := p.out.ReadBytes('\n')
+	if err != nil {
+		p.t.Fatalf("testkit: %s ended or hung without an answer (write: %v, read: %v)", p.name, writeErr, err)
+	}
+	return answer[:len(answer)-1]
+}
