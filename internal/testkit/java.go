@@ -18,7 +18,8 @@ type JavaProgram struct {
 	t    testing.TB
 	name string
 	in   io.WriteCloser // the program's standard input
-	out  *bufio.Reader  // its standard output
+	pipe *os.File       // its standard output
+	out  *bufio.Reader  // the same, by lines
 	log  *logFile       // its standard error
 	kill func()
 	done chan struct{} // closed when the program has ended
@@ -33,31 +34,55 @@ func StartJava(t testing.TB, source string, args ...string) *JavaProgram {
 	if err := in.compiler(); err != nil {
 		refuse(t, err)
 	}
-	log, err := newLogFile(t.TempDir())
+	p, err := startJava(in, t.TempDir(), source, args)
 	if err != nil {
-		t.Fatalf("testkit: %v", err)
+		t.Fatalf("testkit: start %s: %v", source, err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p := &JavaProgram{t: t, name: filepath.Base(source), log: log, kill: cancel, done: make(chan struct{})}
-	log.watch(nil)
-	// Given a source file in place of a class, java compiles it first.
-	command := in.command(ctx, source, args...)
-	command.SysProcAttr = childAttributes()
-	started := make(chan error, 1)
-	go p.supervise(command, started)
-	if err := <-started; err != nil {
-		cancel()
-		t.Fatalf("testkit: start %s: %v", p.name, err)
-	}
+	p.t = t
 	t.Cleanup(func() {
 		p.kill()
 		<-p.done
 		if t.Failed() {
-			t.Logf("%s: end of its standard error:\n%s", p.name, tail(log.String(), failureLog))
+			t.Logf("%s: end of its standard error:\n%s", p.name, tail(p.log.String(), failureLog))
 		}
-		log.close()
+		p.log.close()
+		p.pipe.Close()
 	})
 	return p
+}
+
+func startJava(in *installation, dir, source string, args []string) (*JavaProgram, error) {
+	log, err := newLogFile(dir)
+	if err != nil {
+		return nil, err
+	}
+	// A pipe of our own: Wait would close exec's, and the last answer with it.
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer writer.Close() // the program has its own copy
+	ctx, cancel := context.WithCancel(context.Background())
+	// Given a source file in place of a class, java compiles it first.
+	command := in.command(ctx, source, args...)
+	command.Stdout, command.Stderr = writer, logWriter{log}
+	command.SysProcAttr = childAttributes()
+	input, err := command.StdinPipe()
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	p := &JavaProgram{
+		name: filepath.Base(source), in: input, pipe: reader, out: bufio.NewReader(reader), log: log, kill: cancel,
+		done: make(chan struct{}),
+	}
+	started := make(chan error, 1)
+	go p.supervise(command, started)
+	if err := <-started; err != nil {
+		cancel()
+		return nil, err
+	}
+	return p, nil
 }
 
 // compiler tells whether the java in use belongs to a JDK.
@@ -77,22 +102,7 @@ func (p *JavaProgram) supervise(command *exec.Cmd, started chan<- error) {
 	defer close(p.done)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	input, err := command.StdinPipe()
-	if err != nil {
-		started <- err
-		return
-	}
-	// A pipe of our own: Wait closes StdoutPipe's, and the last answer with it.
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		started <- err
-		return
-	}
-	defer reader.Close()
-	p.in, p.out = input, bufio.NewReader(reader)
-	command.Stdout, command.Stderr = writer, logWriter{p.log}
-	err = command.Start()
-	writer.Close()
+	err := command.Start()
 	started <- err
 	if err == nil {
 		_ = command.Wait() // a program that ended shows where the next answer is missed
@@ -111,12 +121,20 @@ func (w logWriter) Write(data []byte) (int, error) {
 // ended or takes minutes.
 func (p *JavaProgram) Ask(line []byte) []byte {
 	p.t.Helper()
+	answer, err := p.ask(line)
+	if err != nil {
+		p.t.Fatalf("testkit: %v", err)
+	}
+	return answer
+}
+
+func (p *JavaProgram) ask(line []byte) ([]byte, error) {
 	late := time.AfterFunc(readyTimeout, p.kill)
 	defer late.Stop()
 	_, writeErr := p.in.Write(append(line[:len(line):len(line)], '\n'))
 	answer, err := p.out.ReadBytes('\n')
 	if err != nil {
-		p.t.Fatalf("testkit: %s ended or hung without an answer (write: %v, read: %v)", p.name, writeErr, err)
+		return nil, fmt.Errorf("%s ended or hung without an answer (write: %v, read: %w)", p.name, writeErr, err)
 	}
-	return answer[:len(answer)-1]
+	return answer[:len(answer)-1], nil
 }
