@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -29,6 +30,7 @@ type StatusStore struct {
 	connectors map[string]cluster.Status
 	tasks      map[string]map[int]cluster.Status
 	topics     map[string]map[string]configlog.TopicStatus
+	resets     atomic.Uint64
 }
 
 // NewStatusStore makes a store.
@@ -97,6 +99,9 @@ func (s *StatusStore) ResetTopics(connector string) {
 		s.queue.put(statusWrite{kv: configlog.ForgetTopic(connector, t.Topic)})
 	}
 }
+
+// TopicResets counts the topics that were read to be forgotten: after one, TopicUsed has to be called again.
+func (s *StatusStore) TopicResets() uint64 { return s.resets.Load() }
 
 // DeleteTask removes a task's status.
 func (s *StatusStore) DeleteTask(id cluster.TaskID) {
@@ -179,6 +184,9 @@ func (s *StatusStore) onRecords(recs []Record) {
 		case rec.Task != nil:
 			s.readTask(*rec.Task, rec.Status)
 		default:
+			if rec.Topic == nil {
+				s.resets.Add(1)
+			}
 			set(s.topics, rec.TopicConnector, rec.TopicName, rec.Topic)
 		}
 	}

@@ -100,7 +100,7 @@ func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState,
 		ProducerProps: clientconf.TaskProducerProps(w.cfg.Conf.Raw, b.conf, b.clientID("producer")),
 		Reader:        w.offsets.Reader(b.id.Connector), Offsets: offsetWriter{w},
 		FlushInterval: w.cfg.Conf.OffsetFlushInterval, FlushTimeout: w.cfg.Conf.OffsetFlushTimeout,
-		TopicUsed: b.topicUsed(), Logger: b.logger(), Report: report,
+		TopicUsed: b.topicUsed(), TopicResets: w.statuses.TopicResets, Logger: b.logger(), Report: report,
 	}
 	if creation != nil {
 		admin := clientconf.TaskAdminProps(w.cfg.Conf.Raw, b.conf, b.clientID("adminclient"))
@@ -123,7 +123,7 @@ func (b *taskBuild) startSink(ctx context.Context, target cluster.TargetState, r
 		NewConsumer:   w.cfg.Kafka.NewConsumer,
 		ConsumerProps: clientconf.TaskConsumerProps(w.cfg.Conf.Raw, b.conf, b.id.Connector, b.clientID("consumer")),
 		FlushInterval: w.cfg.Conf.OffsetFlushInterval, FlushTimeout: w.cfg.Conf.OffsetFlushTimeout,
-		TopicUsed: b.topicUsed(), Logger: b.logger(), Report: report,
+		TopicUsed: b.topicUsed(), TopicResets: w.statuses.TopicResets, Logger: b.logger(), Report: report,
 	}), nil
 }
 

@@ -37,6 +37,8 @@ type SinkConfig struct {
 
 	// TopicUsed is called once for each topic of which a record was converted; nil for no topic tracking.
 	TopicUsed func(topic string)
+	// TopicResets has TopicUsed called again.
+	TopicResets TopicResets
 
 	Logger hclog.Logger // nil for none
 	Report Report
@@ -67,6 +69,8 @@ type Sink struct {
 	batch sinkBatch
 	conv  sinkConverting
 	seen  map[string]bool // topics tracked
+	// resets is how often topics were forgotten when seen was made.
+	resets uint64
 	ctx   sinkContext
 	// rebalanceErr is a failure within a rebalance, which fails the task once Poll has returned.
 	rebalanceErr error

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -576,11 +577,17 @@ func TestSinkTracksTopics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newSinkRig()
 		r.cfg.TopicUsed = func(topic string) { r.add("used %s", topic) }
+		var resets atomic.Uint64
+		r.cfg.TopicResets = resets.Load
 		s := r.run(t)
 		r.cons.assign(tp("t", 0), tp("u", 0))
 		r.cons.give(consumed(0, 0, "a"), ConsumedRecord{Topic: "u", Value: []byte("b")}, consumed(0, 1, "c"))
 		synctest.Wait()
 		equalLines(t, "journal", r.only("used"), "used t", "used u")
+		resets.Add(1)
+		r.cons.give(consumed(0, 2, "d"), consumed(0, 3, "e"))
+		synctest.Wait()
+		equalLines(t, "after a reset", r.only("used"), "used t", "used u", "used t")
 		s.Stop()
 		ended(t, s)
 	})

@@ -50,6 +50,10 @@ func (s *Sink) take(recs []ConsumedRecord) error {
 	if len(recs) == 0 {
 		return nil
 	}
+	if s.cfg.TopicResets.changed(&s.resets) {
+		clear(s.seen)
+		s.conv.last = ""
+	}
 	if s.batch.next == nil {
 		s.batch.next = make(map[connect.TopicPartition]int64)
 	}

@@ -43,6 +43,8 @@ type SourceConfig struct {
 	// TopicUsed is called once for each topic when its first record is in Kafka; nil for no topic tracking. It must not
 	// block for long.
 	TopicUsed func(topic string)
+	// TopicResets has TopicUsed called again.
+	TopicResets TopicResets
 
 	Logger hclog.Logger // nil for none
 	Report Report
@@ -71,6 +73,7 @@ type Source struct {
 	started bool
 	failed  error // the first failure that came from beside the loop
 	tracked map[string]bool
+	resets  uint64
 	fresh   map[uint64]string // the record whose delivery will tell that a topic is used
 
 	conv   converting
@@ -248,6 +251,9 @@ func (s *Source) submit(recs []connect.SourceRecord, out []ProducerRecord) {
 	last := ""
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.cfg.TopicResets.changed(&s.resets) {
+		clear(s.tracked)
+	}
 	for i := range out {
 		rec := &recs[s.conv.origin(i)]
 		var tag any

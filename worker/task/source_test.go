@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -373,6 +374,8 @@ func TestSourceTopics(t *testing.T) {
 			return nil
 		}
 		r.cfg.TopicUsed = func(topic string) { r.add("used %s", topic) }
+		var resets atomic.Uint64
+		r.cfg.TopicResets = resets.Load
 		s := r.run(t)
 		u := rec(0, 2, []byte("b"))
 		u.Topic = "u"
@@ -389,6 +392,12 @@ func TestSourceTopics(t *testing.T) {
 		r.prod.mu.Lock()
 		r.prod.hold = false
 		r.prod.mu.Unlock()
+		resets.Add(1)
+		r.task.give(rec(0, 5, []byte("e")))
+		r.task.give(rec(0, 6, []byte("f")))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		equalLines(t, "after a reset", r.only("used")[2:], "used t")
 		s.Stop()
 		ended(t, s)
 	})
