@@ -13,6 +13,10 @@ PKG      ?= ./...
 ARGS     ?=
 TIMEOUT  ?= 14m
 FUZZTIME ?= 10s
+# `make soak SOAK=1h SOAK_SEED=7 SOAK_LOGS=/tmp` lengthens the soak, repeats its faults and keeps the logs of all processes.
+SOAK      ?= 10m
+SOAK_SEED ?=
+SOAK_LOGS ?=
 
 .PHONY: help
 help: ## list the targets
@@ -36,6 +40,10 @@ demo: build ## two Kafka clusters, two workers and a mirror in one process
 .PHONY: bench
 bench: build ## copy the same records with connectd and a Java worker, and compare
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m $(ARGS) ./e2e/bench/...
+
+.PHONY: soak
+soak: ## copy a stream for SOAK (10m) while workers and brokers are killed and frozen at random
+	@SOAK=$(SOAK) SOAK_SEED=$(SOAK_SEED) SOAK_LOGS=$(SOAK_LOGS) $(GO) test -run '^TestSoak$$' -count=1 -v -timeout 24h $(ARGS) ./e2e
 
 .PHONY: lint
 lint: ## go vet, staticcheck, errcheck, gofumpt

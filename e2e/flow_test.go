@@ -77,7 +77,18 @@ type copied struct {
 	rewinds    int64    // how often a partition went back to earlier records
 	early      []string // records that came before one of their predecessors
 	arrived    []time.Time
-	pause      time.Duration // longest time in which a partition had nothing new
+	pause      pause // the longest
+}
+
+// pause is a time in which a partition of the copy had nothing new.
+type pause struct {
+	partition int32
+	began     time.Time
+	length    time.Duration
+}
+
+func (p pause) String() string {
+	return fmt.Sprintf("%v (partition %d from %s)", p.length.Round(time.Millisecond), p.partition, p.began.UTC().Format("15:04:05.0"))
 }
 
 // readCopy reads the topic until the test ends. The topic need not exist yet.
@@ -126,8 +137,8 @@ func (c *copied) add(r *kgo.Record) {
 	}
 	c.seen[p][n] = true
 	c.distinct[p]++
-	if !c.arrived[p].IsZero() {
-		c.pause = max(c.pause, now.Sub(c.arrived[p]))
+	if length := now.Sub(c.arrived[p]); !c.arrived[p].IsZero() && length > c.pause.length {
+		c.pause = pause{p, c.arrived[p], length}
 	}
 	c.arrived[p] = now
 }
@@ -179,8 +190,8 @@ func (c *copied) inOrder(t testing.TB) {
 	}
 }
 
-// longestPause is how long a partition of the copy had nothing new.
-func (c *copied) longestPause() time.Duration {
+// longestPause is the longest time in which a partition of the copy had nothing new.
+func (c *copied) longestPause() pause {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.pause

@@ -73,7 +73,7 @@ func TestRollingMigration(t *testing.T) {
 	// Workers that stop in good order store their last positions. On a machine too busy for the graceful timeout they may not.
 	duplicates, rewinds := f.copied.counts()
 	t.Logf("%d records, %d came again in %d runs; longest pause of a partition %v",
-		f.copied.total(), duplicates, rewinds, f.copied.longestPause().Round(time.Millisecond))
+		f.copied.total(), duplicates, rewinds, f.copied.longestPause())
 	if uint64(duplicates) > f.copied.total()/10 {
 		t.Errorf("%d of %d records came again", duplicates, f.copied.total())
 	}
