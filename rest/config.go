@@ -30,6 +30,9 @@ type Config struct {
 	// TLS is for https among Listeners, AdminTLS among AdminListeners (TLS if nil), ClientTLS for requests to other workers.
 	TLS, AdminTLS, ClientTLS *tls.Config
 
+	// BasicAuth asks callers of Listeners for credentials, nil for none. Separate admin listeners ask for none, as in Java.
+	BasicAuth *BasicAuth
+
 	// AllowOrigin and AllowMethods are access.control.allow.origin and access.control.allow.methods; empty allows no
 	// other origin, and GET, POST and HEAD.
 	AllowOrigin, AllowMethods string

@@ -9,8 +9,8 @@ import (
 // internalRoutes are what workers ask of each other (KIP-507). They take any content type.
 func (s *Server) internalRoutes() []route {
 	return []route{
-		{method: http.MethodPost, pattern: "/{connector}/tasks", handler: s.putTaskConfigs, body: true},
-		{method: http.MethodPut, pattern: "/{connector}/fence", handler: s.fenceZombies, body: true},
+		{method: http.MethodPost, pattern: "/{connector}/tasks", handler: s.putTaskConfigs, body: true, access: signed},
+		{method: http.MethodPut, pattern: "/{connector}/fence", handler: s.fenceZombies, body: true, access: signed},
 	}
 }
 

@@ -11,11 +11,11 @@ import (
 )
 
 // loggersRouter serves /admin/loggers (KIP-495, KIP-976).
-func (s *Server) loggersRouter() chi.Router {
+func (s *Server) loggersRouter(a access) chi.Router {
 	return s.router([]route{
-		{method: http.MethodGet, pattern: "/", handler: s.listLoggers, consumes: true},
-		{method: http.MethodGet, pattern: "/{logger}", handler: s.getLogger, consumes: true},
-		{method: http.MethodPut, pattern: "/{logger}", handler: s.setLogger, body: true, consumes: true},
+		{method: http.MethodGet, pattern: "/", handler: s.listLoggers, consumes: true, access: a},
+		{method: http.MethodGet, pattern: "/{logger}", handler: s.getLogger, consumes: true, access: a},
+		{method: http.MethodPut, pattern: "/{logger}", handler: s.setLogger, body: true, consumes: true, access: a},
 	})
 }
 

@@ -17,13 +17,27 @@ type route struct {
 	body bool
 	// consumes tells that a Content-Type other than JSON is refused, with a body or without.
 	consumes bool
+	access   access
 }
+
+// access tells whether a route asks for credentials, where the worker has basic authentication.
+type access uint8
+
+const (
+	withCredentials access = iota
+	// signed requests are those between workers, which have a signature instead.
+	signed
+	// open routes are those of separate admin listeners: Java's extension does not reach them.
+	open
+)
 
 // router makes the router of a resource. GET answers HEAD too, and every path answers OPTIONS.
 func (s *Server) router(routes []route) chi.Router {
 	r := chi.NewRouter()
 	methods := map[string][]string{}
+	unguarded := map[string]bool{}
 	for _, rt := range routes {
+		unguarded[rt.pattern] = rt.access == open
 		h := s.handle(rt)
 		r.Method(rt.method, rt.pattern, h)
 		if rt.method == http.MethodGet {
@@ -33,7 +47,11 @@ func (s *Server) router(routes []route) chi.Router {
 		methods[rt.pattern] = append(methods[rt.pattern], rt.method)
 	}
 	for pattern, allowed := range methods {
-		r.Method(http.MethodOptions, pattern, options(append(allowed, http.MethodOptions)))
+		h := options(append(allowed, http.MethodOptions))
+		if !unguarded[pattern] {
+			h = s.guarded("text/plain", h)
+		}
+		r.Method(http.MethodOptions, pattern, h)
 	}
 	return r
 }

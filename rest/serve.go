@@ -84,11 +84,7 @@ func plain(status int) *api.Error {
 
 // handle makes an HTTP handler of a route.
 func (s *Server) handle(rt route) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if status := rt.refuses(r); status != 0 {
-			s.bareError(w, status)
-			return
-		}
+	serve := func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 		defer cancel()
 		q := &request{Request: r, ctx: ctx}
@@ -98,6 +94,16 @@ func (s *Server) handle(rt route) http.HandlerFunc {
 			return
 		}
 		s.write(w, r, resp)
+	}
+	if rt.access == withCredentials {
+		serve = s.guarded(jsonMediaType, serve)
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if status := rt.refuses(r); status != 0 {
+			s.bareError(w, status)
+			return
+		}
+		serve(w, r)
 	}
 }
 

@@ -75,7 +75,7 @@ func (s *Server) routes() chi.Router {
 		r.Mount(rt.pattern, rt.router)
 	}
 	if s.cfg.AdminListeners == nil {
-		r.Mount("/admin/loggers", s.loggersRouter())
+		r.Mount("/admin/loggers", s.loggersRouter(withCredentials))
 	}
 	r.Mount("/", s.router(s.rootRoutes()))
 	return r
@@ -83,7 +83,7 @@ func (s *Server) routes() chi.Router {
 
 func (s *Server) adminRoutes() chi.Router {
 	r := s.emptyRouter()
-	r.Mount("/admin/loggers", s.loggersRouter())
+	r.Mount("/admin/loggers", s.loggersRouter(open))
 	return r
 }
 

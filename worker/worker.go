@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/cluster"
@@ -50,6 +51,12 @@ type Kafka interface {
 	NewConsumer(props map[string]string) (client.Consumer, error)
 	// CreateTopic creates a topic where it is absent, for a source connector's records.
 	CreateTopic(ctx context.Context, adminProps map[string]string, spec client.TopicSpec) error
+	// GroupOffsets lists what a consumer group has committed, nothing for one that does not exist.
+	GroupOffsets(ctx context.Context, adminProps map[string]string, group string) (map[connect.TopicPartition]int64, error)
+	// AlterGroupOffsets commits offsets for a group and removes those that are nil: all, or none. DeleteGroup removes the
+	// group. Both fail with client.ErrGroupNotEmpty while the group has members.
+	AlterGroupOffsets(ctx context.Context, adminProps map[string]string, group string, offsets map[connect.TopicPartition]*int64) error
+	DeleteGroup(ctx context.Context, adminProps map[string]string, group string) error
 }
 
 // Config is all that a worker is made of.
@@ -67,6 +74,8 @@ type Config struct {
 	Version, Commit string
 	// TLS is for https listeners, AdminTLS for those of the admin endpoints, ClientTLS for requests to other workers.
 	TLS, AdminTLS, ClientTLS *tls.Config
+	// BasicAuth asks callers of the REST API for credentials; nil for none.
+	BasicAuth *rest.BasicAuth
 }
 
 // Worker is one Connect worker. Make one with New, run it with Run, once.
@@ -118,6 +127,7 @@ func (w *Worker) listen(ctx context.Context) error {
 	rc := rest.Config{
 		Herder: w, Logger: w.cfg.Logs.Named("rest"), Version: w.cfg.Version,
 		Listeners: texts(conf.Listeners), TLS: w.cfg.TLS, AdminTLS: w.cfg.AdminTLS, ClientTLS: w.cfg.ClientTLS,
+		BasicAuth:   w.cfg.BasicAuth,
 		AllowOrigin: conf.AllowOrigin, AllowMethods: conf.AllowMethods,
 		ResponseHeaders:      w.cfg.Conf.Values.String("response.http.headers.config"),
 		NoTopicTracking:      !w.cfg.Conf.TopicTrackingEnable,

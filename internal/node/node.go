@@ -88,6 +88,10 @@ func New(ctx context.Context, props map[string]string, o Options) (*Node, error)
 		n.group.Close()
 		return nil, &ConfigError{err}
 	}
+	if wc.BasicAuth, err = basicAuth(conf, os.Getenv, os.ReadFile, log); err != nil {
+		n.group.Close()
+		return nil, &ConfigError{err}
+	}
 	if n.Worker, err = worker.New(ctx, wc); err != nil {
 		n.group.Close()
 		if errors.As(err, new(*config.Error)) {

@@ -166,7 +166,7 @@ func TestFaults(t *testing.T) {
 		{"offset.flush.interval.ms", "0", "Invalid value 0 for configuration offset.flush.interval.ms: Value must be at least 1"},
 		{"topic.creation.enable", "yes", "Expected value to be either true or false"},
 		{"connector.client.config.override.policy", "nope", "must be one of: All, None, Principal, Allowlist"},
-		{"rest.extension.classes", "x.BasicAuth", "Invalid value [x.BasicAuth] for configuration rest.extension.classes"},
+		{"rest.extension.classes", "x.BasicAuth", "Invalid value x.BasicAuth for configuration rest.extension.classes: REST extensions are Java classes"},
 	} {
 		known := WithConverters(func(class string) bool { return class != "no.Such" })
 		_, _, err := Parse(minimal(c.name, c.value), known)

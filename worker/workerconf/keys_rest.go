@@ -37,8 +37,8 @@ func restKeys() []config.Key {
 		},
 		{
 			Name: "rest.extension.classes", Type: config.TypeList, Default: "", Validator: config.AnyList(true, false), Importance: config.Low,
-			Doc: "Java classes that extend the REST API. None can be loaded here, and as such extensions often guard the API, a worker that is " +
-				"given one does not start.",
+			Doc: "Java classes that extend the REST API. `" + basicAuthClass + "` is built in (see security.md). Others can't be loaded, and " +
+				"as such extensions often guard the API, a worker that is given one does not start.",
 		},
 		{
 			Name: "admin.listeners", Type: config.TypeList, HasDefault: true, Validator: config.AnyList(true, true), Importance: config.Low,

@@ -26,6 +26,11 @@ type REST struct {
 	HTTPS      map[string]string
 	AdminHTTPS map[string]string
 
+	// BasicAuth tells that rest.extension.classes has callers authenticate. LoginConfig is the path of the JAAS login
+	// configuration that says how, empty when the properties do not name one.
+	BasicAuth   bool
+	LoginConfig string
+
 	advertisedHost     string
 	advertisedPort     int // 0: not given
 	advertisedProtocol string
@@ -76,6 +81,10 @@ func (p *parser) rest() REST {
 		advertisedPort:     v.Int("rest.advertised.port"),
 		advertisedProtocol: strings.ToLower(v.String("rest.advertised.listener")),
 	}
+	for _, class := range v.List(extensionsKey) {
+		r.BasicAuth = r.BasicAuth || isBasicAuth(class)
+	}
+	r.LoginConfig = strings.TrimSpace(p.raw[LoginConfigKey])
 	if !v.IsNull("admin.listeners") {
 		r.AdminListeners = p.listeners("admin.listeners")
 	}
@@ -84,6 +93,18 @@ func (p *parser) rest() REST {
 		r.advertisedProtocol = defaultProtocol(r.Listeners)
 	}
 	return r
+}
+
+const (
+	extensionsKey  = "rest.extension.classes"
+	basicAuthClass = "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension"
+	// LoginConfigKey is a property of connectd's own: where a JVM has -Djava.security.auth.login.config.
+	LoginConfigKey = "rest.basic.auth.login.config"
+)
+
+// isBasicAuth knows the extension by its class or, as Java does, by the simple name of it.
+func isBasicAuth(class string) bool {
+	return class == basicAuthClass || class == basicAuthClass[strings.LastIndexByte(basicAuthClass, '.')+1:]
 }
 
 func (p *parser) listeners(key string) []Listener {
@@ -129,9 +150,11 @@ func (p *parser) checkREST(c *Config) {
 	if port := p.values.Int(portKey); !p.values.IsNull(portKey) && (port < 1 || port > 65535) {
 		p.fail(config.Invalid(portKey, port, "a port lies between 1 and 65535"))
 	}
-	if classes := p.values.List("rest.extension.classes"); len(classes) > 0 {
-		p.fail(config.Invalid("rest.extension.classes", classes,
-			"REST extensions are Java classes, which can't be loaded; remove the property, and see that what they did is done elsewhere"))
+	for _, class := range p.values.List(extensionsKey) {
+		if !isBasicAuth(class) {
+			p.fail(config.Invalid(extensionsKey, class, "REST extensions are Java classes, which can't be loaded; only "+basicAuthClass+
+				" is built in; remove others, and see that what they did is done elsewhere"))
+		}
 	}
 }
 

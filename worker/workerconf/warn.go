@@ -55,7 +55,7 @@ func (p *parser) warn() {
 			p.warnf(name, "%s has no effect: %s", name, withoutEffect[name])
 		case slices.ContainsFunc(removed, func(r string) bool { return name == r || strings.HasPrefix(name, r+".") }):
 			p.warnf(name, "%s has no effect since Kafka 3.0: internal data are JSON without schemas", name)
-		case !known && name != allowlistKey && !hasKnownPrefix(name) && !isClientProperty(name):
+		case !known && name != allowlistKey && name != LoginConfigKey && !hasKnownPrefix(name) && !isClientProperty(name):
 			p.warnf(name, "%s is not a known property and has no effect", name)
 		}
 	}
