@@ -54,6 +54,7 @@ var rooms = []room{
 	{path: "internal/cluster", layer: floor, pure: true},
 	{path: "internal/configprovider", layer: pure, pure: true},
 	{path: "internal/docgen", layer: command},
+	{path: "internal/inspect", layer: pure, pure: true},
 	{path: "internal/jackson", layer: floor, pure: true},
 	{path: "internal/javaprops", layer: floor, pure: true},
 	{path: "internal/kafka", layer: driver},
