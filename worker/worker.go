@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/cluster"
@@ -51,12 +50,6 @@ type Kafka interface {
 	NewConsumer(props map[string]string) (client.Consumer, error)
 	// CreateTopic creates a topic where it is absent, for a source connector's records.
 	CreateTopic(ctx context.Context, adminProps map[string]string, spec client.TopicSpec) error
-	// GroupOffsets lists what a consumer group has committed, nothing for one that does not exist.
-	GroupOffsets(ctx context.Context, adminProps map[string]string, group string) (map[connect.TopicPartition]int64, error)
-	// AlterGroupOffsets commits offsets for a group and removes those that are nil: all, or none. DeleteGroup removes the
-	// group. Both fail with client.ErrGroupNotEmpty while the group has members.
-	AlterGroupOffsets(ctx context.Context, adminProps map[string]string, group string, offsets map[connect.TopicPartition]*int64) error
-	DeleteGroup(ctx context.Context, adminProps map[string]string, group string) error
 }
 
 // Config is all that a worker is made of.
