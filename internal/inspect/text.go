@@ -177,7 +177,7 @@ func (p *page) connector(c ConnectorConfig) {
 		p.properties(t.Config, c.Config)
 	}
 	for _, t := range c.IgnoredTasks {
-		p.linef("\n  %s: task %d, %s: does not count (%s)", plain(c.Name), t.Task, where(t.Record), t.Reason)
+		p.linef("\n  %s: task %d, %s: does not count (%s)", plain(c.Name), t.Task.Task, where(t.Record), t.Reason)
 		p.properties(t.Config, c.Config)
 	}
 }
