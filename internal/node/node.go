@@ -2,11 +2,8 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"os"
-	"strings"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/config"
@@ -131,83 +128,6 @@ func groupClient(conf *workerconf.Config, tr *translator, log hclog.Logger) (*kg
 		return nil, err
 	}
 	return kgo.NewClient(append(opts, group.ClientOptions()...)...)
-}
-
-// serverTLS makes the TLS of https listeners, and of requests to other workers.
-func serverTLS(wc *worker.Config, conf *workerconf.Config) error {
-	https := func(listeners []workerconf.Listener) bool {
-		for _, l := range listeners {
-			if l.Scheme == "https" {
-				return true
-			}
-		}
-		return false
-	}
-	var err error
-	if https(conf.REST.Listeners) {
-		if wc.TLS, wc.ClientTLS, err = restTLS("listeners.https.", conf.REST.HTTPS); err != nil {
-			return err
-		}
-	}
-	if https(conf.REST.AdminListeners) {
-		if wc.AdminTLS, _, err = restTLS("admin.listeners.https.", conf.REST.AdminHTTPS); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// restTLS reads the ssl properties of REST listeners by the same translation as those of Kafka clients.
-func restTLS(prefix string, ssl map[string]string) (server, client *tls.Config, err error) {
-	props := map[string]string{"bootstrap.servers": "localhost:1", "security.protocol": "SSL"}
-	auth := "none"
-	for k, v := range ssl {
-		if k == "ssl.client.auth" {
-			auth = strings.ToLower(strings.TrimSpace(v))
-			continue
-		}
-		props[k] = v
-	}
-	s, err := clientconf.Translate(clientconf.Admin, props, os.ReadFile)
-	if err != nil {
-		return nil, nil, prefixed(prefix, err)
-	}
-	if client, err = kgoclient.TLSConfig(s.TLS); err != nil {
-		return nil, nil, err
-	}
-	if len(client.Certificates) == 0 {
-		return nil, nil, fmt.Errorf("%sssl.keystore.location is missing: an https listener needs a certificate and key", prefix)
-	}
-	server = client.Clone()
-	server.InsecureSkipVerify, server.VerifyConnection = false, nil // what a client checks of a server
-	server.ClientCAs = client.RootCAs
-	switch auth {
-	case "none":
-	case "requested":
-		server.ClientAuth = tls.VerifyClientCertIfGiven
-	case "required":
-		server.ClientAuth = tls.RequireAndVerifyClientCert
-	default:
-		return nil, nil, fmt.Errorf("%sssl.client.auth=%q is unknown; use none, requested or required", prefix, auth)
-	}
-	return server, client, nil
-}
-
-// prefixed names properties in errors as the operator wrote them.
-func prefixed(prefix string, err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, e := range joined.Unwrap() {
-			all = append(all, prefixed(prefix, e))
-		}
-		return errors.Join(all...)
-	}
-	if pe := new(clientconf.PropertyError); errors.As(err, &pe) {
-		named := *pe
-		named.Property = prefix + pe.Property
-		return &named
-	}
-	return err
 }
 
 func isTopicExists(err error) bool { return errors.Is(err, kafka.ErrTopicExists) }
