@@ -44,6 +44,11 @@ func NewStatusStore(log Log, logger hclog.Logger) *StatusStore {
 	return s
 }
 
+// Fence tells the store how to ask whether this worker is a member of its group. While it is none, another worker may have
+// been given its work: so before it writes, the store reads the topic to its end, and leaves alone whatever another worker
+// wrote in a later generation. To be called before Start.
+func (s *StatusStore) Fence(isMember func() bool) { s.queue.isMember = isMember }
+
 // Start reads the topic to its end and begins to write.
 func (s *StatusStore) Start(ctx context.Context) error {
 	if err := s.log.Start(ctx, s.onRecords); err != nil {
@@ -216,14 +221,16 @@ func set[K1, K2 comparable, V any](m map[K1]map[K2]V, k1 K1, k2 K2, v *V) {
 	m[k1][k2] = *v
 }
 
-// superseded tells whether a write must not happen any more, because another worker wrote later. A write that failed
-// once may be old by now, so then every state is held to the rule, not only those from a worker that may have lost
-// the work.
-func (s *StatusStore) superseded(w statusWrite, again bool) bool {
-	if w.status == nil || w.status.State == cluster.Destroyed {
+// superseded tells whether a write must not happen any more, because another worker wrote later. Where the write may be
+// old, every state is held to the rule, not only those from a worker that may have lost the work.
+func (s *StatusStore) superseded(w statusWrite, d doubt) bool {
+	switch {
+	case w.status == nil:
 		return false
-	}
-	if !again && w.status.State != cluster.Unassigned && w.status.State != cluster.Failed {
+	case d == fenced:
+	case w.status.State == cluster.Destroyed:
+		return false
+	case d == fresh && w.status.State != cluster.Unassigned && w.status.State != cluster.Failed:
 		return false
 	}
 	var now cluster.Status

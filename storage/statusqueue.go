@@ -25,11 +25,21 @@ type statusWrite struct {
 	status    *cluster.Status
 }
 
+// doubt says how far a write may lag behind what others have written.
+type doubt int
+
+const (
+	fresh  doubt = iota
+	again        // it failed before
+	fenced       // the worker is no member of its group
+)
+
 // statusQueue writes from its own goroutine. At most one write waits per key.
 type statusQueue struct {
 	log        Log
 	logger     hclog.Logger
-	superseded func(w statusWrite, again bool) bool
+	superseded func(statusWrite, doubt) bool
+	isMember   func() bool
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -44,10 +54,10 @@ type statusQueue struct {
 	drained chan struct{} // closed while nothing waits and nothing is being written
 }
 
-func newStatusQueue(log Log, logger hclog.Logger, superseded func(statusWrite, bool) bool) *statusQueue {
+func newStatusQueue(log Log, logger hclog.Logger, superseded func(statusWrite, doubt) bool) *statusQueue {
 	ctx, cancel := context.WithCancel(context.Background())
 	q := &statusQueue{
-		log: log, logger: logger, superseded: superseded, ctx: ctx, cancel: cancel,
+		log: log, logger: logger, superseded: superseded, isMember: func() bool { return true }, ctx: ctx, cancel: cancel,
 		done: make(chan struct{}), wake: make(chan struct{}, 1), writes: map[string]statusWrite{}, drained: make(chan struct{}),
 	}
 	close(q.drained)
@@ -119,16 +129,16 @@ func (q *statusQueue) run() {
 		case <-q.wake:
 		}
 		batch := q.take()
-		again := q.write(batch, failed)
+		left := q.write(batch, failed)
 		if q.ctx.Err() != nil {
 			return
 		}
 		failed = map[string]bool{}
-		for _, w := range again {
+		for _, w := range left {
 			failed[string(w.kv.Key)] = true
 		}
-		q.giveBack(again)
-		if len(again) == 0 {
+		q.giveBack(left)
+		if len(left) == 0 {
 			wait = firstRetry
 			continue
 		}
@@ -185,7 +195,13 @@ func (q *statusQueue) giveBack(batch []statusWrite) {
 // write sends a batch, after a failure one record at a time, so that one that is always refused does not hold up the
 // others. It returns what must be tried again.
 func (q *statusQueue) write(batch []statusWrite, failed map[string]bool) []statusWrite {
-	batch = slices.DeleteFunc(batch, func(w statusWrite) bool { return q.superseded(w, failed[string(w.kv.Key)]) })
+	batch, err := q.standing(batch, failed)
+	if err != nil {
+		if q.ctx.Err() == nil {
+			q.logger.Warn("statuses wait: this worker is no member of its group, and what others wrote cannot be read", "error", err)
+		}
+		return batch
+	}
 	if len(batch) == 0 {
 		return nil
 	}
@@ -201,15 +217,35 @@ func (q *statusQueue) write(batch []statusWrite, failed map[string]bool) []statu
 		q.logger.Warn("could not write statuses; trying again", "records", len(batch), "error", err)
 		return batch
 	}
-	var again []statusWrite
+	var left []statusWrite
 	for _, w := range batch {
 		if err := q.log.Append(q.ctx, w.kv); err != nil {
 			if q.ctx.Err() != nil {
 				return nil
 			}
 			q.logger.Warn("could not write a status; trying again", "key", string(w.kv.Key), "error", err)
-			again = append(again, w)
+			left = append(left, w)
 		}
 	}
-	return again
+	return left
+}
+
+// standing leaves of a batch what others have not overtaken. An error says that it cannot be known; all of it stays.
+func (q *statusQueue) standing(batch []statusWrite, failed map[string]bool) ([]statusWrite, error) {
+	member := q.isMember()
+	if !member {
+		if err := q.log.ReadToEnd(q.ctx); err != nil {
+			return batch, err
+		}
+	}
+	return slices.DeleteFunc(batch, func(w statusWrite) bool {
+		d := fresh
+		switch {
+		case !member:
+			d = fenced
+		case failed[string(w.kv.Key)]:
+			d = again
+		}
+		return q.superseded(w, d)
+	}), nil
 }

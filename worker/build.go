@@ -99,6 +99,7 @@ func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState,
 		NewProducer:   w.cfg.Kafka.NewProducer,
 		ProducerProps: clientconf.TaskProducerProps(w.cfg.Conf.Raw, b.conf, b.clientID("producer")),
 		Reader:        w.offsets.Reader(b.id.Connector), Offsets: offsetWriter{w},
+		Member:        w.tenure(),
 		FlushInterval: w.cfg.Conf.OffsetFlushInterval, FlushTimeout: w.cfg.Conf.OffsetFlushTimeout,
 		TopicUsed: b.topicUsed(), TopicResets: w.statuses.TopicResets, Logger: b.logger(), Report: report,
 	}

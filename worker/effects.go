@@ -57,10 +57,7 @@ func (w *Worker) do(e herder.Effect) {
 		w.generate(e)
 	case herder.ForwardTaskConfigs:
 		w.async(forwardTimeout, func(ctx context.Context) herder.Event {
-			return herder.TaskConfigsForwarded{
-				Connector: e.Connector, Incarnation: e.Incarnation,
-				Err: w.peer.PostTaskConfigs(ctx, e.LeaderURL, e.Connector, e.Configs, w.sign),
-			}
+			return herder.TaskConfigsForwarded{Connector: e.Connector, Incarnation: e.Incarnation, Err: w.forward(ctx, e)}
 		})
 	case herder.WriteStatus:
 		w.writeStatus(e)
@@ -237,6 +234,14 @@ func (w *Worker) versionOf(name string) string {
 		return ""
 	}
 	return p.Version
+}
+
+// forward hands task configs to the leader.
+func (w *Worker) forward(ctx context.Context, e herder.ForwardTaskConfigs) error {
+	if !w.isMember() {
+		return errFenced
+	}
+	return w.peer.PostTaskConfigs(ctx, e.LeaderURL, e.Connector, e.Configs, w.sign)
 }
 
 // cleanStatuses removes statuses of what does not exist any more.

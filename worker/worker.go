@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/cluster"
@@ -18,6 +19,7 @@ import (
 	"github.com/connectd/connectd/storage/configlog"
 	"github.com/connectd/connectd/worker/group"
 	"github.com/connectd/connectd/worker/herder"
+	"github.com/connectd/connectd/worker/lease"
 	"github.com/connectd/connectd/worker/plugin"
 	"github.com/connectd/connectd/worker/proto"
 	"github.com/connectd/connectd/worker/workerconf"
@@ -50,6 +52,12 @@ type Kafka interface {
 	NewConsumer(props map[string]string) (client.Consumer, error)
 	// CreateTopic creates a topic where it is absent, for a source connector's records.
 	CreateTopic(ctx context.Context, adminProps map[string]string, spec client.TopicSpec) error
+	// GroupOffsets lists what a consumer group has committed, nothing for one that does not exist.
+	GroupOffsets(ctx context.Context, adminProps map[string]string, group string) (map[connect.TopicPartition]int64, error)
+	// AlterGroupOffsets commits offsets for a group and removes those that are nil: all, or none. DeleteGroup removes the
+	// group. Both fail with client.ErrGroupNotEmpty while the group has members.
+	AlterGroupOffsets(ctx context.Context, adminProps map[string]string, group string, offsets map[connect.TopicPartition]*int64) error
+	DeleteGroup(ctx context.Context, adminProps map[string]string, group string) error
 }
 
 // Config is all that a worker is made of.
@@ -85,6 +93,7 @@ type Worker struct {
 	offsets   *storage.OffsetStore
 	statuses  *storage.StatusStore
 	member    *group.Member
+	lease     lease.Lease // of the membership: who writes asks it first
 	loop      *loop
 	view      latest[herder.View]
 
@@ -97,6 +106,7 @@ type Worker struct {
 
 	mu      sync.Mutex
 	started bool
+	logs    []storage.Log // of the stores
 }
 
 // New checks what can be checked without a network, and opens the REST listeners, so that a port in use is told at once.
@@ -244,6 +254,9 @@ func (w *Worker) startStores(ctx context.Context) error {
 				return err
 			}
 			log.Debug("internal topic is there", "store", string(s), "topic", t.Name)
+			w.mu.Lock()
+			w.logs = append(w.logs, l)
+			w.mu.Unlock()
 			if err := adopt(l).Start(ctx); err != nil {
 				return err
 			}
@@ -252,15 +265,16 @@ func (w *Worker) startStores(ctx context.Context) error {
 		})
 	}
 	open(ConfigStore, conf.ConfigTopic, func(l storage.Log) starter {
-		w.configs = storage.NewConfigStore(l, log, w.configChanged)
+		w.configs = storage.NewConfigStore(fencedLog{l, w.isMember}, log, w.configChanged)
 		return w.configs
 	})
 	open(OffsetStore, conf.OffsetTopic, func(l storage.Log) starter {
-		w.offsets = storage.NewOffsetStore(l, log)
+		w.offsets = storage.NewOffsetStore(fencedLog{l, w.isMember}, log)
 		return w.offsets
 	})
 	open(StatusStore, conf.StatusTopic, func(l storage.Log) starter {
 		w.statuses = storage.NewStatusStore(l, log)
+		w.statuses.Fence(w.isMember)
 		return w.statuses
 	})
 	return g.Wait()
@@ -296,7 +310,7 @@ func (w *Worker) work(ctx context.Context, serving <-chan error) error {
 	}
 	w.member, err = group.New(group.Config{
 		Client: w.cfg.Group, GroupID: conf.GroupID, SessionTimeout: conf.SessionTimeout,
-		RebalanceTimeout: conf.RebalanceTimeout, HeartbeatInterval: conf.HeartbeatInterval, Logger: w.cfg.Logs.Named("group"),
+		RebalanceTimeout: conf.RebalanceTimeout, HeartbeatInterval: conf.HeartbeatInterval, Lease: &w.lease, Logger: w.cfg.Logs.Named("group"),
 	})
 	if err != nil {
 		return err
@@ -391,8 +405,10 @@ func (w *Worker) pumpGroup(fatal chan<- error) {
 		case group.RebalanceNeeded:
 			w.loop.post(herder.RebalanceNeeded{Generation: ev.Generation, Reason: ev.Reason})
 		case group.Lost:
+			w.abandonWrites()
 			w.loop.post(herder.Lost{Reason: ev.Err.Error()})
 		case group.Failed:
+			w.abandonWrites()
 			w.loop.post(herder.Lost{Reason: ev.Err.Error()})
 			fail(fatal, ev.Err)
 		case group.Left:

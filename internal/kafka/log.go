@@ -372,6 +372,10 @@ func (l *Log) Append(ctx context.Context, kvs ...client.KV) error {
 	return nil
 }
 
+// Abandon fails each Append that waits for its acknowledgement, to this topic and to the others that share its producer:
+// what no broker has yet is not written any more.
+func (l *Log) Abandon() { l.logs.p.Abandon() }
+
 // Close implements storage.Log.
 func (l *Log) Close() error {
 	l.mu.Lock()

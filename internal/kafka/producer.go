@@ -265,11 +265,17 @@ func (p *Producer) Flush(ctx context.Context) error {
 	return nil
 }
 
+// Abandon fails the delivery of all records that are not acknowledged. Those that a broker has may still count, the others
+// are not sent any more. It must not be called after Close.
+func (p *Producer) Abandon() {
+	C.rd_kafka_purge(p.h.rk, C.RD_KAFKA_PURGE_F_QUEUE|C.RD_KAFKA_PURGE_F_INFLIGHT|C.RD_KAFKA_PURGE_F_NON_BLOCKING)
+}
+
 // Close implements client.Producer.
 func (p *Producer) Close() {
 	p.closeOnce.Do(func() {
 		p.h.stop()
-		C.rd_kafka_purge(p.h.rk, C.RD_KAFKA_PURGE_F_QUEUE|C.RD_KAFKA_PURGE_F_INFLIGHT|C.RD_KAFKA_PURGE_F_NON_BLOCKING)
+		p.Abandon()
 		p.topics.free()
 		p.h.destroy()
 	})

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/connectd/connectd/worker/lease"
 )
 
 // Requester sends a request to the group's coordinator; *kgo.Client does.
@@ -42,6 +44,8 @@ type Config struct {
 	RetryBackoff, RetryBackoffMax time.Duration
 	// LeaveTimeout bounds LeaveGroup; 0: 3 s.
 	LeaveTimeout time.Duration
+	// Lease is kept up to date: held while the worker is a member, by its own clock. Nil for one that nobody asks.
+	Lease *lease.Lease
 	// Logger may be nil.
 	Logger hclog.Logger
 }
@@ -71,6 +75,9 @@ func (c *Config) complete() error {
 	orDefault(&c.RetryBackoff, 100*time.Millisecond)
 	orDefault(&c.RetryBackoffMax, time.Second)
 	orDefault(&c.LeaveTimeout, 3*time.Second)
+	if c.Lease == nil {
+		c.Lease = &lease.Lease{}
+	}
 	if c.Logger == nil {
 		c.Logger = hclog.NewNullLogger()
 	}

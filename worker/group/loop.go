@@ -38,8 +38,9 @@ type loop struct {
 	memberID, leaderID   string
 	protocol             string
 	generation           int32
-	assigned             int32 // generation of the last Assigned since Lost
-	held                 bool  // the worker is a member as far as it knows
+	assigned             int32     // generation of the last Assigned since Lost
+	held                 bool      // the worker is a member as far as it knows
+	awake                time.Time // when the loop last came round
 	offers               []proto.Offer
 	reason               string
 	again                bool // the owner asked to join while a round was under way
@@ -85,21 +86,58 @@ func (l *loop) run() error {
 		if len(l.queue) > 0 {
 			out, head = l.events, l.queue[0]
 		}
+		act := func() {}
 		select {
 		case <-l.ctx.Done():
 			return context.Cause(l.ctx)
 		case <-l.wake:
-			for _, command := range l.takeCommands() {
-				command(l)
-			}
-		case reply := <-l.replies:
-			reply()
+			act = l.obey
+		case act = <-l.replies:
 		case out <- head:
 			l.queue = l.queue[1:]
 		case <-timer.C:
 		}
+		// First: what waited while the process was frozen, an answer of the coordinator's too, is of a session that is over.
+		l.expire(time.Now())
+		act()
 		l.tick(time.Now())
+		l.renew(time.Now())
 	}
+}
+
+func (l *loop) obey() {
+	for _, command := range l.takeCommands() {
+		command(l)
+	}
+}
+
+// expire ends a membership whose lease is over.
+func (l *loop) expire(now time.Time) {
+	if l.held && l.cfg.Lease.Current(now) == 0 {
+		l.lose(ErrSessionExpired)
+	}
+}
+
+// renew extends the lease by what is known of the session.
+func (l *loop) renew(now time.Time) {
+	l.awake = now
+	if l.held && !l.cfg.Lease.Extend(now, l.sessionEnd()) {
+		l.lose(ErrSessionExpired)
+	}
+}
+
+// sessionEnd is when the coordinator may have given up a member that is held. While JoinGroup waits for its answer the
+// coordinator expects no heartbeats; but its answer may have come, and the session begun, any time since the loop last
+// came round.
+func (l *loop) sessionEnd() time.Time {
+	since := l.awake
+	switch {
+	case l.beating():
+		since = l.beat.confirmed
+	case l.phase == retrying:
+		since = l.failedSince
+	}
+	return since.Add(l.cfg.SessionTimeout)
 }
 
 func (l *loop) emit(e Event) { l.queue = append(l.queue, e) }
@@ -133,14 +171,16 @@ func (l *loop) beating() bool { return l.phase == awaiting || l.phase == syncing
 
 // deadlines calls each for all points in time at which tick has something to do.
 func (l *loop) deadlines(each func(time.Time)) {
-	if l.phase == retrying {
+	if l.held {
+		each(l.sessionEnd())
+	}
+	switch l.phase {
+	case retrying:
 		each(l.retryAt)
-		if l.held {
-			each(l.failedSince.Add(l.cfg.SessionTimeout))
-		}
+	case joining:
+		each(l.awake.Add(l.cfg.HeartbeatInterval)) // to renew the lease
 	}
 	if l.beating() {
-		each(l.beat.confirmed.Add(l.cfg.SessionTimeout))
 		switch {
 		case l.beat.cancel == nil:
 			each(l.beat.next)
@@ -159,12 +199,8 @@ func (l *loop) untilNext(now time.Time) time.Duration {
 // tick does what time has made due.
 func (l *loop) tick(now time.Time) {
 	switch {
-	case l.phase == retrying && l.held && now.Sub(l.failedSince) >= l.cfg.SessionTimeout:
-		l.lose(ErrSessionExpired)
 	case l.phase == retrying && !now.Before(l.retryAt):
 		l.sendJoin()
-	case l.beating() && now.Sub(l.beat.confirmed) >= l.cfg.SessionTimeout:
-		l.lose(ErrSessionExpired)
 	case l.beating() && l.beat.cancel == nil && !now.Before(l.beat.next):
 		l.sendHeartbeat(now)
 	case l.beating() && l.beat.cancel != nil && now.Sub(l.beat.sent) >= l.cfg.HeartbeatInterval:
@@ -202,6 +238,7 @@ func (l *loop) coordinatorAnswered() {
 func (l *loop) endMembership() {
 	l.cancelRound()
 	l.stopHeartbeat()
+	l.cfg.Lease.End()
 	l.phase, l.held, l.again, l.attempts = idle, false, false, 0
 	l.assigned = NoGeneration
 }

@@ -114,13 +114,16 @@ func (l *loop) onJoined(resp *kmsg.JoinGroupResponse) {
 		l.fail(fmt.Errorf("group.id %q belongs to a group of type %q, not %q; choose another group.id", l.cfg.GroupID, *t, proto.ProtocolType))
 		return
 	}
+	now := time.Now()
+	if !l.held {
+		l.cfg.Lease.Begin(now.Add(l.cfg.SessionTimeout))
+	}
 	l.attempts, l.held = 0, true
 	l.memberID, l.leaderID, l.generation = resp.MemberID, resp.LeaderID, resp.Generation
 	l.protocol = ""
 	if resp.Protocol != nil {
 		l.protocol = *resp.Protocol
 	}
-	now := time.Now()
 	l.beat = heartbeat{confirmed: now, next: now.Add(l.cfg.HeartbeatInterval)}
 	e := Joined{
 		Generation: l.generation, MemberID: l.memberID, LeaderID: l.leaderID,

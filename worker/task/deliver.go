@@ -191,12 +191,12 @@ func (s *Source) commitLoop() {
 
 // commit stores the offsets that are safe, then tells the task. What can't be stored waits for the next commit.
 func (s *Source) commit() {
+	if s.killed() || !s.cfg.Member() {
+		return
+	}
 	s.mu.Lock()
 	pairs := s.book.Take()
 	s.mu.Unlock()
-	if s.killed() {
-		return
-	}
 	if len(pairs) > 0 {
 		ctx, cancel := context.WithTimeout(s.hard, s.cfg.FlushTimeout)
 		err := s.cfg.Offsets.Set(ctx, s.cfg.ID.Connector, pairs)
@@ -229,7 +229,11 @@ func (s *Source) finish() {
 	s.mu.Lock()
 	started := s.started
 	s.mu.Unlock()
-	if started && !s.killed() {
+	switch {
+	case !s.cfg.Member():
+		s.log.Warn("Records in flight are given up, and their offsets not stored: " + errFenced.Error())
+		s.closeProducer()
+	case started && !s.killed():
 		s.flush()
 	}
 	s.committing.Wait()

@@ -33,6 +33,11 @@ type SourceConfig struct {
 	Reader  connect.OffsetReader
 	Offsets OffsetStore
 
+	// Member tells whether the membership of the group lasts in which the task was given to this worker; nil: always. When
+	// it does not, somebody else may run the task already, and the worker will be told to stop it: until then nothing more
+	// is sent or stored, and what is in flight is given up.
+	Member func() bool
+
 	// FlushInterval is offset.flush.interval.ms, FlushTimeout offset.flush.timeout.ms: the longest that a stopping task
 	// waits for records in flight, and then for its offsets to be stored. Zero is Java's default (1 min, 5 s).
 	FlushInterval, FlushTimeout time.Duration
@@ -127,6 +132,9 @@ func StartSource(ctx context.Context, cfg SourceConfig) *Source {
 	if s.log == nil {
 		s.log = hclog.NewNullLogger()
 	}
+	if s.cfg.Member == nil {
+		s.cfg.Member = func() bool { return true }
+	}
 	s.tol = tolerance{ErrorPolicy: cfg.Errors, log: s.log}
 	s.conv = newConverting(cfg.Converters, cfg.Chain, &s.tol)
 	go s.run(life{
@@ -191,7 +199,7 @@ func (s *Source) loop() error {
 		case err == nil:
 			backoff = pollBackoff
 			if err := s.send(recs); err != nil {
-				return err
+				return s.unlessFenced(err)
 			}
 		case ctx.Err() != nil && isContextEnd(err): // stopped, paused, or failed beside the loop
 		case connect.IsRetriable(err):
@@ -296,9 +304,25 @@ func (s *Source) produce(out []ProducerRecord) error {
 	if s.killed() || s.producer == nil {
 		return nil
 	}
+	if !s.cfg.Member() {
+		return errFenced
+	}
 	if err := s.producer.Send(s.drain, out); err != nil {
 		return fmt.Errorf("sending records: %w", err)
 	}
+	return nil
+}
+
+// errFenced ends the loop of a task that may already run elsewhere.
+var errFenced = errors.New("this worker has lost its membership in the group: the task may run elsewhere")
+
+// unlessFenced has a fenced task wait for the stop that is due, as it has not failed.
+func (s *Source) unlessFenced(err error) error {
+	if !errors.Is(err, errFenced) {
+		return err
+	}
+	s.log.Warn("Records are not sent: " + errFenced.Error())
+	<-s.soft.Done()
 	return nil
 }
 

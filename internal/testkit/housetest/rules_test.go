@@ -72,6 +72,7 @@ var rooms = []room{
 	{path: "worker/connconf", layer: pure, pure: true},
 	{path: "worker/group", layer: driver},
 	{path: "worker/herder", layer: pure, pure: true},
+	{path: "worker/lease", layer: floor, pure: true},
 	{path: "worker/plugin", layer: driver},
 	{path: "worker/proto", layer: pure, pure: true},
 	{path: "worker/task", layer: driver},
