@@ -92,6 +92,9 @@ func (h *Herder) reported(ev Reported) {
 		return
 	}
 	w.state = ev.State
+	if ev.Unmade {
+		h.note(Error, "cannot be started", "work", workName(ev.Work), "error", ev.Trace)
+	}
 	h.writeStatus(ev.Work, ev.State, ev.Trace, false)
 	h.answerStart(ev, w)
 	if ev.Work.Task == Itself && ev.State == cluster.Running {
