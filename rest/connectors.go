@@ -17,6 +17,7 @@ func (s *Server) connectorsRouter() chi.Router {
 	all = append(all, s.stateRoutes()...)
 	all = append(all, s.taskRoutes()...)
 	all = append(all, s.topicRoutes()...)
+	all = append(all, s.offsetRoutes()...)
 	for i := range all {
 		all[i].consumes = true
 	}

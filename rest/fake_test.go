@@ -33,6 +33,8 @@ type fakeHerder struct {
 	topics    []string
 	loggers   map[string]api.LoggerLevel
 	changed   []string
+	offsets   []api.ConnectorOffset
+	message   string
 }
 
 // call is one call of the herder: method, name and the other arguments.
@@ -168,6 +170,18 @@ func (h *fakeHerder) ConnectorTopics(ctx context.Context, name string) ([]string
 
 func (h *fakeHerder) ResetConnectorTopics(ctx context.Context, name string) error {
 	return h.called(ctx, "ResetConnectorTopics", name)
+}
+
+func (h *fakeHerder) ConnectorOffsets(ctx context.Context, name string) ([]api.ConnectorOffset, error) {
+	return h.offsets, h.called(ctx, "ConnectorOffsets", name)
+}
+
+func (h *fakeHerder) AlterConnectorOffsets(ctx context.Context, name string, offsets []api.ConnectorOffset) (string, error) {
+	return h.message, h.called(ctx, "AlterConnectorOffsets", name, offsets)
+}
+
+func (h *fakeHerder) ResetConnectorOffsets(ctx context.Context, name string) (string, error) {
+	return h.message, h.called(ctx, "ResetConnectorOffsets", name)
 }
 
 func (h *fakeHerder) Loggers() map[string]api.LoggerLevel {

@@ -59,6 +59,13 @@ type Herder interface {
 	ConnectorTopics(ctx context.Context, name string) ([]string, error)
 	ResetConnectorTopics(ctx context.Context, name string) error
 
+	// ConnectorOffsets is GET offsets: those stored for a source, or committed by a sink's consumer group.
+	ConnectorOffsets(ctx context.Context, name string) ([]api.ConnectorOffset, error)
+	// AlterConnectorOffsets and ResetConnectorOffsets change and remove offsets of a stopped connector: all that are given,
+	// or none. They return the sentence that tells of it.
+	AlterConnectorOffsets(ctx context.Context, name string, offsets []api.ConnectorOffset) (string, error)
+	ResetConnectorOffsets(ctx context.Context, name string) (string, error)
+
 	// Loggers, Logger and SetLogger serve /admin/loggers. SetLogger returns the names it changed on this worker.
 	Loggers() map[string]api.LoggerLevel
 	Logger(name string) (api.LoggerLevel, bool)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/internal/cluster"
+	"github.com/connectd/connectd/internal/jackson"
 	"github.com/connectd/connectd/rest/api"
 	"github.com/google/go-cmp/cmp"
 )
@@ -57,17 +58,7 @@ func (e exchange) body() []byte {
 // TestJavaSession plays back a session with a Java worker: a fake herder is given what Java's herder must have said, and the
 // answer must be Java's to the byte, but for the order of names in maps.
 func TestJavaSession(t *testing.T) {
-	data, err := os.ReadFile("testdata/java-4.3.1.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var session []exchange
-	if err := json.Unmarshal(data, &session); err != nil {
-		t.Fatal(err)
-	}
-	if len(session) < 300 {
-		t.Fatalf("only %d exchanges recorded", len(session))
-	}
+	session := append(recorded(t, "testdata/java-4.3.1.json", 300), recorded(t, "testdata/offsets-4.3.1.json", 200)...)
 	h := &fakeHerder{}
 	srv := httptest.NewServer(newTestServer(t, Config{Herder: h}).Handler())
 	defer srv.Close()
@@ -83,6 +74,23 @@ func TestJavaSession(t *testing.T) {
 			compareAnswer(t, e, addr, resp, body)
 		})
 	}
+}
+
+// recorded reads a session, which must have some exchanges.
+func recorded(t *testing.T, file string, least int) []exchange {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var session []exchange
+	if err := json.Unmarshal(data, &session); err != nil {
+		t.Fatal(err)
+	}
+	if len(session) < least {
+		t.Fatalf("%s: only %d exchanges recorded", file, len(session))
+	}
+	return session
 }
 
 func compareAnswer(t *testing.T, e exchange, addr string, resp *http.Response, body string) {
@@ -170,6 +178,12 @@ func (h *fakeHerder) play(t *testing.T, e exchange) {
 		into(&h.tasks)
 	case strings.HasPrefix(rest, "/tasks/"):
 		into(&h.task)
+	case strings.HasPrefix(rest, "/offsets") && e.Method == http.MethodGet:
+		h.offsets = offsetsIn(t, e.Response)
+	case rest == "/offsets":
+		var m api.Message
+		into(&m)
+		h.message = m.Message
 	case rest == "/topics":
 		var topics map[string]api.ActiveTopics
 		into(&topics)
@@ -179,6 +193,22 @@ func (h *fakeHerder) play(t *testing.T, e exchange) {
 		into(info)
 		h.infos[info.Name] = info
 	}
+}
+
+// offsetsIn reads an answer to GET offsets.
+func offsetsIn(t *testing.T, text string) (out []api.ConnectorOffset) {
+	t.Helper()
+	v, err := jackson.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _ := v.(jackson.Object).Get("offsets")
+	for _, o := range list.([]any) {
+		partition, _ := o.(jackson.Object).Get("partition")
+		offset, _ := o.(jackson.Object).Get("offset")
+		out = append(out, api.ConnectorOffset{Partition: partition.(jackson.Object), Offset: offset.(jackson.Object)})
+	}
+	return out
 }
 
 // javaError is the herder's error behind a failure.

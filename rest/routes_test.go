@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/connectd/connectd/internal/jackson"
+	"github.com/connectd/connectd/rest/api"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
 )
@@ -23,6 +25,9 @@ GET    /connectors/{connector}/config
 PATCH  /connectors/{connector}/config
 PUT    /connectors/{connector}/config
 PUT    /connectors/{connector}/fence
+DELETE /connectors/{connector}/offsets
+GET    /connectors/{connector}/offsets
+PATCH  /connectors/{connector}/offsets
 PUT    /connectors/{connector}/pause
 POST   /connectors/{connector}/restart
 PUT    /connectors/{connector}/resume
@@ -134,6 +139,19 @@ func TestWhatTheHerderIsAsked(t *testing.T) {
 		{"POST", "/connectors/x/restart?onlyFailed=TRUE", "", call{"RestartConnectorAndTasks", "x", []any{true, false}}},
 		{"POST", "/connectors/x/restart?onlyFailed=yes", "", call{"RestartConnector", "x", nil}},
 		{"POST", "/connectors/x/tasks/7/restart", "", call{"RestartTask", "x", []any{7}}},
+		{"DELETE", "/connectors/x/offsets/", "", call{"ResetConnectorOffsets", "x", nil}},
+		{
+			"PATCH", "/connectors/x/offsets", `{"offsets":[{"offset":{"o":1.50,"n":{"a":[null,"b"]}},"partition":{"z":-0,"a":true,"z":"\u00e9"}},{}]}`,
+			call{"AlterConnectorOffsets", "x", []any{[]api.ConnectorOffset{
+				{
+					Partition: jackson.Object{{Key: "z", Value: "é"}, {Key: "a", Value: true}},
+					Offset: jackson.Object{
+						{Key: "o", Value: jackson.Number("1.50")},
+						{Key: "n", Value: jackson.Object{{Key: "a", Value: []any{nil, "b"}}}},
+					},
+				}, {},
+			}}},
+		},
 		{"GET", "/connector-plugins?connectorsOnly=false", "", call{"Plugins", "", []any{false}}},
 		{"GET", "/connector-plugins?connectorsOnly=", "", call{"Plugins", "", []any{true}}},
 		{"GET", "/connector-plugins/a.B$C/config", "", call{"PluginConfig", "a.B$C", nil}},

@@ -59,6 +59,12 @@ func (w *Worker) do(e herder.Effect) {
 		w.async(forwardTimeout, func(ctx context.Context) herder.Event {
 			return herder.TaskConfigsForwarded{Connector: e.Connector, Incarnation: e.Incarnation, Err: w.forward(ctx, e)}
 		})
+	case herder.ModifyOffsets:
+		w.async(forwardTimeout, func(ctx context.Context) herder.Event {
+			change, _ := e.Change.([]api.ConnectorOffset)
+			message, err := w.modifyOffsets(ctx, e.Connector, change)
+			return herder.OffsetsModified{Connector: e.Connector, Message: message, Err: err}
+		})
 	case herder.WriteStatus:
 		w.writeStatus(e)
 	case herder.CleanStatuses:

@@ -20,6 +20,7 @@ import (
 
 // fakeKafka is the Kafka cluster of all workers of a test: internal topics, and topics of one partition for records.
 type fakeKafka struct {
+	fakeGroups
 	stores map[worker.Store]*memlog.Topic
 
 	mu      sync.Mutex

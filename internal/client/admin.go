@@ -24,6 +24,8 @@ var (
 	ErrUnknownTopic = errors.New("unknown topic or partition")
 	// ErrUnauthorized is a missing ACL.
 	ErrUnauthorized = errors.New("not authorized")
+	// ErrGroupNotEmpty says that a consumer group has members, so that nobody else may change it.
+	ErrGroupNotEmpty = errors.New("the consumer group has members")
 	// ErrReplication says that a replication factor is not possible in the cluster.
 	ErrReplication = errors.New("invalid replication factor")
 )

@@ -96,7 +96,11 @@ func (s *scanner) value() (token, error) {
 	c, ok := s.skipSpace()
 	if !ok {
 		if len(s.open) > 0 {
-			return token{}, s.fail(s.pos, "Unexpected end-of-input within/between Object entries")
+			what := "Object"
+			if s.data[s.open[len(s.open)-1]] == '[' {
+				what = "Array"
+			}
+			return token{}, s.fail(s.pos, "Unexpected end-of-input within/between %s entries", what)
 		}
 		return token{}, s.endOfInput()
 	}

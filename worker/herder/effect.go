@@ -65,6 +65,13 @@ type (
 	// Write writes to the config topic and reads it back; ConfigWritten follows. One is under way at a time.
 	Write struct{ Records []ConfigRecord }
 
+	// ModifyOffsets changes the offsets of a connector; OffsetsModified follows. Until then no request about the connector
+	// is served, so that it cannot get tasks meanwhile.
+	ModifyOffsets struct {
+		Connector string
+		Change    any
+	}
+
 	// WriteStatus writes to the status topic. Safe leaves a newer status of another worker or generation alone.
 	WriteStatus struct {
 		Work       Work
@@ -106,6 +113,8 @@ type Result struct {
 	Created bool
 	// Tasks are the connector's tasks as known when it was answered.
 	Tasks []cluster.TaskID
+	// Message tells of a success in words, where the answer has some.
+	Message string
 }
 
 // Level is the level of a Note.
@@ -190,6 +199,7 @@ func (SetWorkTarget) effect()       {}
 func (GenerateTaskConfigs) effect() {}
 func (ForwardTaskConfigs) effect()  {}
 func (Write) effect()               {}
+func (ModifyOffsets) effect()       {}
 func (WriteStatus) effect()         {}
 func (CleanStatuses) effect()       {}
 func (SetTimer) effect()            {}

@@ -111,6 +111,14 @@ type (
 	// ConfigWritten is the outcome of a Write effect. By then the write has been read back.
 	ConfigWritten struct{ Err error }
 
+	// OffsetsModified is the outcome of ModifyOffsets.
+	OffsetsModified struct {
+		Connector string
+		// Message tells the caller of success.
+		Message string
+		Err     error
+	}
+
 	// ReadToEnd is the outcome of ReadConfigToEnd.
 	ReadToEnd struct{ Err error }
 
@@ -140,6 +148,7 @@ func (ReconfigureRequested) event() {}
 func (TaskConfigsGenerated) event() {}
 func (TaskConfigsForwarded) event() {}
 func (ConfigWritten) event()        {}
+func (OffsetsModified) event()      {}
 func (ReadToEnd) event()            {}
 func (TimerFired) event()           {}
 func (Requested) event()            {}
@@ -190,6 +199,12 @@ type (
 		Name    string
 		Configs []map[string]string
 	}
+	// ChangeOffsets changes the stored offsets of a stopped connector, or removes all (KIP-875). Change is the worker's; the
+	// machine passes it on.
+	ChangeOffsets struct {
+		Name   string
+		Change any
+	}
 	// Ping answers once the worker is a settled member of the group.
 	Ping struct{}
 )
@@ -201,4 +216,5 @@ func (SetTarget) op()       {}
 func (RestartWork) op()     {}
 func (RequestRestart) op()  {}
 func (PutTaskConfigs) op()  {}
+func (ChangeOffsets) op()   {}
 func (Ping) op()            {}

@@ -42,10 +42,12 @@ type Herder struct {
 
 	gen      map[string]*generation
 	requests []Requested // waiting for the group to settle, or for a write
-	writing  *write      // the write under way
-	keyDue   time.Time   // timer set for the session key's expiry
-	hold     bool        // the last write of the leader's own failed; wait for the timer
-	unread   bool        // a write failed, and the topic was not read to its end since: it may be there all the same
+	// altering are the connectors whose offsets are being changed, with the request that asked for it.
+	altering map[string]ReplyID
+	writing  *write    // the write under way
+	keyDue   time.Time // timer set for the session key's expiry
+	hold     bool      // the last write of the leader's own failed; wait for the timer
+	unread   bool      // a write failed, and the topic was not read to its end since: it may be there all the same
 	closing  bool
 	exited   bool
 }
@@ -61,6 +63,7 @@ func New(cfg Config) *Herder {
 		configGen: map[string]uint64{},
 		tasksGen:  map[string]uint64{},
 		gen:       map[string]*generation{},
+		altering:  map[string]ReplyID{},
 	}
 }
 
@@ -104,6 +107,8 @@ func (h *Herder) handle(ev Event) {
 		h.published(ev.Connector, ev.Incarnation, ev.Err)
 	case ConfigWritten:
 		h.written(ev.Err)
+	case OffsetsModified:
+		h.offsetsModified(ev)
 	case ReadToEnd:
 		h.readToEnd(ev.Err)
 	case TimerFired:

@@ -38,7 +38,7 @@ func TestRandomHistories(t *testing.T) {
 func (s *sim) randomStep(t *rapid.T, p proto.Protocol) {
 	w := rapid.SampledFrom(s.workers).Draw(t, "worker")
 	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "connector")
-	switch rapid.IntRange(0, 17).Draw(t, "what") {
+	switch rapid.IntRange(0, 19).Draw(t, "what") {
 	case 0:
 		if len(s.workers) < 6 {
 			s.addWorker(p)
@@ -61,6 +61,8 @@ func (s *sim) randomStep(t *rapid.T, p proto.Protocol) {
 		}).Draw(t, "target")})
 	case 7:
 		w.request(RequestRestart{Name: name, IncludeTasks: true})
+	case 10, 11:
+		w.request(ChangeOffsets{Name: name})
 	case 9:
 		w.failing = rapid.SampledFrom([]failing{works, works, writtenAllTheSame, notWritten}).Draw(t, "failing")
 	case 8:

@@ -17,11 +17,15 @@ type write struct {
 }
 
 // serveRequests answers requests in the order in which they came, once the group has settled. A request that writes holds
-// up the others until its write is read back.
+// up the others until its write is read back, and one that changes offsets those about the same connector.
 func (h *Herder) serveRequests() {
-	for len(h.requests) > 0 && h.settled() && h.mayWrite() {
-		r := h.requests[0]
-		h.requests = h.requests[1:]
+	for h.settled() && h.mayWrite() {
+		i := slices.IndexFunc(h.requests, func(r Requested) bool { return !h.heldUp(r.Op) })
+		if i < 0 {
+			return
+		}
+		r := h.requests[i]
+		h.requests = slices.Delete(h.requests, i, i+1)
 		h.serve(r)
 	}
 }
@@ -67,6 +71,8 @@ func (h *Herder) serve(r Requested) {
 		err = h.requestRestart(r.Reply, op)
 	case PutTaskConfigs:
 		err = h.putTaskConfigs(r.Reply, op)
+	case ChangeOffsets:
+		err = h.changeOffsets(r.Reply, op)
 	case publishTasks:
 		h.publishTasks(op)
 		return

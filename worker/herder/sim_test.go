@@ -25,6 +25,9 @@ type sim struct {
 	owner    map[Work]*simWorker
 	problems []string
 	redirect int
+	// writers are those of the log's records, altering the changes of offsets under way.
+	writers  []*simWorker
+	altering map[string]alteration
 }
 
 type simWorker struct {
@@ -64,7 +67,7 @@ var errSim = errors.New("no broker answers")
 
 func newSim(n int, p proto.Protocol) *sim {
 	s := &sim{
-		now: time.Unix(1_000_000, 0), replies: map[ReplyID]int{}, owner: map[Work]*simWorker{},
+		now: time.Unix(1_000_000, 0), replies: map[ReplyID]int{}, owner: map[Work]*simWorker{}, altering: map[string]alteration{},
 		coord: simCoordinator{members: map[string]*simWorker{}, joined: map[string][]byte{}},
 	}
 	for range n {
@@ -138,9 +141,13 @@ func (w *simWorker) do(e Effect) {
 			ev.Err = errSim
 		}
 		if w.failing != notWritten {
-			s.log = append(s.log, e.Records...)
+			for _, r := range e.Records {
+				s.log, s.writers = append(s.log, r), append(s.writers, w)
+			}
 		}
 		w.due = append(w.due, ev)
+	case ModifyOffsets:
+		w.alter(e)
 	case SetTimer:
 		w.timers[e.Timer] = e.At
 		if e.At.IsZero() {
@@ -177,6 +184,7 @@ func (w *simWorker) start(e StartWork) {
 	if o := s.owner[e.Work]; o != nil {
 		s.problems = append(s.problems, fmt.Sprintf("%s starts %s while %s runs it", w.url, e.Work, o.url))
 	}
+	s.checkAlteration(e.Work)
 	s.owner[e.Work] = w
 	w.started[e.Work] = e.Incarnation
 	w.due = append(w.due, Reported{Work: e.Work, Incarnation: e.Incarnation, State: stateFor(e.Target)})
@@ -312,6 +320,8 @@ func (w *simWorker) deliver() {
 		if c := w.readLog(); c != nil {
 			w.step(*c)
 		}
+	case OffsetsModified:
+		delete(w.sim.altering, ev.Connector)
 	case WorkStopped:
 		if w.started[ev.Work] == ev.Incarnation {
 			delete(w.started, ev.Work)

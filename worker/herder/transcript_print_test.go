@@ -135,6 +135,8 @@ func (p *transcript) rest(e Effect) {
 		for _, r := range e.Records {
 			p.line("write %s", recordText(r))
 		}
+	case ModifyOffsets:
+		p.line("change offsets of %s: %v", e.Connector, e.Change)
 	case WriteStatus:
 		p.line("status of %s is %s gen=%d safe=%v %s", workName(e.Work), e.State, e.Generation, e.Safe, e.Trace)
 	case CleanStatuses:

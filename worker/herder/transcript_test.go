@@ -148,6 +148,8 @@ func (p *transcript) event(w []string) (Event, error) {
 		return ConfigWritten{Err: o.err()}, nil
 	case "read":
 		return ReadToEnd{Err: o.err()}, nil
+	case "altered":
+		return OffsetsModified{Connector: first, Message: "done", Err: o.err()}, nil
 	case "expire":
 		return Expired{Reply: ReplyID(number(first))}, nil
 	case "timer":
@@ -286,6 +288,8 @@ func (p *transcript) request(args []string) (Event, error) {
 		ev.Op = RequestRestart{Name: name, IncludeTasks: true}
 	case "tasks":
 		ev.Op = PutTaskConfigs{Name: name, Configs: p.taskConfigs(name, rest[1])}
+	case "offsets":
+		ev.Op = ChangeOffsets{Name: name, Change: rest[1]}
 	case "ping":
 		ev.Op = Ping{}
 	default:
