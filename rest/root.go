@@ -14,7 +14,13 @@ func (s *Server) rootRoutes() []route {
 	return []route{
 		{method: http.MethodGet, pattern: "/", handler: s.serverInfo},
 		{method: http.MethodGet, pattern: "/health", handler: s.health},
+		{method: http.MethodGet, pattern: openAPIPath, handler: s.openAPIDocument},
 	}
+}
+
+// openAPIDocument answers with what was made of the routes at start.
+func (s *Server) openAPIDocument(*request) (*response, error) {
+	return &response{status: http.StatusOK, raw: &rawBody{contentType: jsonMediaType, data: s.document}}, nil
 }
 
 func (s *Server) serverInfo(*request) (*response, error) { return ok(s.herder.ServerInfo()) }

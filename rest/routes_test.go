@@ -17,6 +17,7 @@ import (
 var allRoutes = `
 GET    /
 GET    /health
+GET    /openapi.json
 GET    /connectors/
 POST   /connectors/
 DELETE /connectors/{connector}

@@ -18,7 +18,9 @@ type Server struct {
 	header []headerRule
 	cors   *corsPolicy
 	main   http.Handler
-	admin  http.Handler // nil unless admin has listeners of its own
+	// document is the OpenAPI description of main.
+	document []byte
+	admin    http.Handler // nil unless admin has listeners of its own
 
 	mu      sync.Mutex
 	servers []*listening
@@ -47,7 +49,11 @@ func New(cfg Config) (*Server, error) {
 		client: NewClient(ClientConfig{TLS: cfg.ClientTLS, Timeout: cfg.RequestTimeout, MaxBodyBytes: cfg.MaxBodyBytes}),
 	}
 	s.requests, s.cancel = context.WithCancel(context.Background())
-	s.main = s.wrap(s.routes(), true)
+	routes := s.routes()
+	if s.document, err = s.openAPI(routes); err != nil {
+		return nil, err
+	}
+	s.main = s.wrap(routes, true)
 	if len(cfg.AdminListeners) > 0 {
 		s.admin = s.wrap(s.adminRoutes(), false)
 	}
