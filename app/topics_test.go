@@ -41,7 +41,7 @@ func TestTopicsIsToldHowItIsCalled(t *testing.T) {
 		"no topics":         {[]string{"-bootstrap-server", "127.0.0.1:1"}, ExitUsage, nil, []string{"-config-topic"}},
 		"not that topic":    {[]string{"-bootstrap-server", "127.0.0.1:1", "-config-topic", "c", "offsets"}, ExitUsage, nil, []string{"offsets", "-offset-topic"}},
 		"file without name": {[]string{nameless}, ExitUsage, nil, []string{nameless, "offset.storage.topic", "-offset-topic"}},
-		"no brokers":        {[]string{"configs", "-command-config", bad, filepath.Join(filepath.Dir(nameless), "x")}, ExitUsage, nil, []string{"x"}},
+		"no brokers":        {[]string{"configs", "-config-topic", "c", bad}, ExitUsage, nil, []string{bad, "bootstrap.servers", "-bootstrap-server"}},
 		"bad setting":       {[]string{file, "-command-config", bad}, ExitUsage, nil, []string{file, bad, "security.protocol", "SASL"}},
 		"beginning of what": {[]string{file, "-from-beginning"}, ExitUsage, nil, []string{"-follow"}},
 		"no time":           {[]string{file, "-timeout", "0s"}, ExitUsage, nil, []string{"-timeout=0s"}},
