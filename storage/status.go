@@ -172,6 +172,13 @@ func (s *StatusStore) Topics(connector string) []configlog.TopicStatus {
 	return out
 }
 
+// TopicUsers lists the connectors that used topics, by name.
+func (s *StatusStore) TopicUsers() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.topics))
+}
+
 func (s *StatusStore) onRecords(recs []Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -300,10 +300,13 @@ func TestStatusStoreTopicsAndRemoval(t *testing.T) {
 		if got := s.Tasks("m"); len(got) != 2 || got[0].ID.Task != 0 {
 			t.Errorf("tasks %v", got)
 		}
+		if got := s.TopicUsers(); !slices.Equal(got, []string{"m"}) {
+			t.Errorf("users of topics %v", got)
+		}
 		s.DeleteConnector("m")
 		s.ResetTopics("m")
 		flush()
-		if _, ok := s.Connector("m"); ok || len(s.Tasks("m")) != 0 || len(s.Topics("m")) != 0 || len(s.Connectors()) != 0 {
+		if _, ok := s.Connector("m"); ok || len(s.Tasks("m")) != 0 || len(s.Topics("m")) != 0 || len(s.TopicUsers()) != 0 || s.TopicResets() != 1 || len(s.Connectors()) != 0 {
 			t.Error("something is left")
 		}
 	})

@@ -250,8 +250,13 @@ func (w *Worker) forward(ctx context.Context, e herder.ForwardTaskConfigs) error
 	return w.peer.PostTaskConfigs(ctx, e.LeaderURL, e.Connector, e.Configs, w.sign)
 }
 
-// cleanStatuses removes statuses of what does not exist any more.
+// cleanStatuses removes statuses of what does not exist any more, and which topics it used.
 func (w *Worker) cleanStatuses(snap *cluster.Snapshot) {
+	for _, name := range w.statuses.TopicUsers() {
+		if snap.Connectors[name] == nil && w.cfg.Conf.TopicTrackingEnable {
+			w.statuses.ResetTopics(name)
+		}
+	}
 	for _, name := range w.statuses.Connectors() {
 		if snap.Connectors[name] == nil {
 			w.statuses.DeleteConnector(name)

@@ -72,6 +72,10 @@ type Connector struct {
 	Tasks []map[string]string
 	// Inconsistent is set when a commit record promised more task configs than the topic holds: they must be generated anew.
 	Inconsistent bool
+	// EarlyTasks of an inconsistent connector are task configs that were committed before its config record, as far as
+	// compaction left it: those of the connector itself, whose config was written again later, or of a deleted one of that
+	// name (KAFKA-17719). Nil for none.
+	EarlyTasks []map[string]string
 	// TaskCountRecord is the newest task-count-record (exactly-once fencing), -1 for none.
 	TaskCountRecord int
 	// ConfigOffset is the config topic offset of the newest record that changed this connector's own config.
@@ -122,11 +126,19 @@ func (s *Snapshot) TaskIDs(name string) []TaskID {
 	return ids
 }
 
-// TaskConfig gives one task's committed config, nil when there is none.
+// TaskConfig gives the config with which a task that was assigned is to run, nil when there is none. A leader does not assign
+// EarlyTasks by itself; but where one does that knows them to be the connector's, they are what it means.
 func (s *Snapshot) TaskConfig(id TaskID) map[string]string {
 	c := s.Connectors[id.Connector]
-	if c == nil || c.Inconsistent || id.Task < 0 || id.Task >= len(c.Tasks) {
+	if c == nil {
 		return nil
 	}
-	return c.Tasks[id.Task]
+	tasks := c.Tasks
+	if c.Inconsistent {
+		tasks = c.EarlyTasks
+	}
+	if id.Task < 0 || id.Task >= len(tasks) {
+		return nil
+	}
+	return tasks[id.Task]
 }

@@ -131,7 +131,7 @@ func (a *applier) connector(r Record, name string, value any) {
 		existed := c.config != nil
 		// Tasks committed before a deletion must not come back with a new connector of that name.
 		c.config, c.configOffset, c.pending, c.tasks, c.tasksOffset = nil, -1, nil, nil, -1
-		c.inconsistent, c.orphaned = false, false
+		c.inconsistent, c.orphaned, c.early = false, false, nil
 		if existed {
 			a.delta.Removed = appendOnce(a.delta.Removed, name)
 		}
@@ -180,21 +180,27 @@ func (a *applier) commit(r Record, name string, value any) {
 	c := a.conn(name)
 	pending := c.pending
 	c.pending = nil
+	tasks := complete(pending, n)
 	if c.config == nil {
-		c.orphaned = n > 0
+		c.orphaned, c.early, c.fencingPending = n > 0, tasks, true
 		return
 	}
+	c.inconsistent = len(tasks) < n
+	c.tasks, c.tasksOffset, c.fencingPending, c.early = tasks, r.Offset, true, nil
+	a.delta.Tasks = appendOnce(a.delta.Tasks, name)
+}
+
+// complete gives the first n task configs, nil where one is missing. More task records than the count are leftovers of a
+// larger set, which compaction keeps.
+func complete(pending map[int]map[string]string, n int) []map[string]string {
 	tasks := make([]map[string]string, 0, min(n, len(pending)))
-	for i := 0; i < n && pending[i] != nil; i++ {
+	for i := range n {
+		if pending[i] == nil {
+			return nil
+		}
 		tasks = append(tasks, pending[i])
 	}
-	// More task records than the count are leftovers of a larger set, which compaction keeps.
-	c.inconsistent = len(tasks) < n
-	if c.inconsistent {
-		tasks = nil
-	}
-	c.tasks, c.tasksOffset, c.fencingPending = tasks, r.Offset, true
-	a.delta.Tasks = appendOnce(a.delta.Tasks, name)
+	return tasks
 }
 
 func (a *applier) count(r Record, o jackson.Object, field string) (int, bool) {

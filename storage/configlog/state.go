@@ -16,7 +16,9 @@ import (
 // is replayed as task, commit, connector. A connector that was deleted and created anew, whose tombstone is gone, is
 // replayed in the same order. The two cannot be told apart, and running a dead connector's tasks would be wrong, so the
 // connector is marked Inconsistent: its tasks are generated anew. (Java workers read such a connector as one without
-// tasks: KAFKA-17719.) Once they are written again after the connector record, the order is sound.
+// tasks: KAFKA-17719.) Once they are written again after the connector record, the order is sound. Until then they are
+// EarlyTasks: a leader that read the topic before it was compacted can tell the two cases apart, and where it hands such a
+// task to a worker that cannot, the worker runs it.
 type State struct {
 	offset int64
 	key    *cluster.SessionKey
@@ -35,7 +37,8 @@ type conn struct {
 	inconsistent bool
 	// orphaned: a commit of at least one task came while there was no config record.
 	orphaned       bool
-	taskCount      int // -1 for none
+	early          []map[string]string // the tasks of that commit, nil if some were missing
+	taskCount      int                 // -1 for none
 	fencingPending bool
 }
 
@@ -122,7 +125,7 @@ func (s State) buildSnapshot(prev State) *cluster.Snapshot {
 
 func (c *conn) public(name string) *cluster.Connector {
 	p := &cluster.Connector{
-		Name: name, Config: c.config, Target: c.target, Tasks: c.tasks, Inconsistent: c.inconsistent,
+		Name: name, Config: c.config, Target: c.target, Tasks: c.tasks, Inconsistent: c.inconsistent, EarlyTasks: c.early,
 		TaskCountRecord: c.taskCount, ConfigOffset: c.configOffset, TasksOffset: c.tasksOffset, FencingPending: c.fencingPending,
 	}
 	if p.Target == "" {
