@@ -49,6 +49,9 @@ type Config struct {
 	ReadTimeout time.Duration
 	// MaxBodyBytes bounds a request's body, and the answer of another worker.
 	MaxBodyBytes int64
+	// MaxConnections bounds the connections of all listeners: beyond it those are closed that have waited longest for a request.
+	// By default half of the files that the process may open, at most 10,000.
+	MaxConnections int
 }
 
 // withDefaults fills what is zero.
@@ -73,6 +76,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxBodyBytes == 0 {
 		c.MaxBodyBytes = DefaultMaxBodyBytes
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = defaultConnections()
 	}
 	return c
 }

@@ -83,9 +83,11 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: s.cfg.ReadTimeout,
 		// The longest wait for the herder, and then time for a slow client to take the answer.
-		WriteTimeout:   s.cfg.RequestTimeout + 2*s.cfg.ReadTimeout,
-		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 64 << 10,
+		WriteTimeout: s.cfg.RequestTimeout + 2*s.cfg.ReadTimeout,
+		IdleTimeout:  2 * time.Minute,
+		// Twice what is allowed, so that a little too much is answered as other failures are.
+		MaxHeaderBytes: 2 * maxHeaderBytes,
+		ConnState:      s.conns.changed,
 		ErrorLog:       s.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
 }

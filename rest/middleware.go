@@ -36,8 +36,35 @@ func (s *Server) wrap(router http.Handler, public bool) http.Handler {
 	})
 }
 
+// Limits of a request's head; a Java worker takes 8 KB of either.
+const (
+	maxURIBytes    = 16 << 10
+	maxHeaderBytes = 64 << 10
+)
+
+// tooLong gives the status of a request whose head is too large, 0 for others.
+func tooLong(r *http.Request) int {
+	if len(r.RequestURI) > maxURIBytes {
+		return http.StatusRequestURITooLong
+	}
+	size := 0
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	if size > maxHeaderBytes {
+		return http.StatusRequestHeaderFieldsTooLarge
+	}
+	return 0
+}
+
 // dispatch routes by the raw path, so that an encoded slash or arrow stays within its segment.
 func (s *Server) dispatch(router http.Handler, w http.ResponseWriter, r *http.Request) {
+	if status := tooLong(r); status != 0 {
+		s.bareError(w, status)
+		return
+	}
 	path, refused := cleanPath(rawPath(r))
 	if refused != nil {
 		s.writeError(w, r, refused)

@@ -22,6 +22,8 @@ type Server struct {
 	document []byte
 	admin    http.Handler // nil unless admin has listeners of its own
 
+	conns *connections
+
 	mu      sync.Mutex
 	servers []*listening
 	stopped bool
@@ -45,6 +47,7 @@ func New(cfg Config) (*Server, error) {
 		herder: cfg.Herder,
 		log:    cfg.Logger,
 		header: header,
+		conns:  newConnections(cfg.MaxConnections),
 		cors:   newCORSPolicy(cfg.AllowOrigin, cfg.AllowMethods),
 		client: NewClient(ClientConfig{TLS: cfg.ClientTLS, Timeout: cfg.RequestTimeout, MaxBodyBytes: cfg.MaxBodyBytes}),
 	}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package rest
+
+// defaultConnections has no limit of files to respect here.
+func defaultConnections() int { return maxConnections }
