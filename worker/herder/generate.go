@@ -12,6 +12,9 @@ import (
 const (
 	generateBackoffMin = 250 * time.Millisecond
 	generateBackoffMax = time.Minute
+	// publishPatience is how many failures to publish are passed over before they stand in the trace: a leader that
+	// rebalances or restarts refuses for a moment, and nobody need look.
+	publishPatience = 3
 )
 
 // generation is the life of one connector's task config generation on the worker that runs the connector.
@@ -100,18 +103,12 @@ func (h *Herder) generated(ev TaskConfigsGenerated) {
 		return
 	}
 	g.last, g.generated = ev.Configs, true
-	if g.failed {
-		g.failed = false
-		if w.state == cluster.Running {
-			h.writeStatus(id, cluster.Running, "", false)
-		}
-	}
 	c := h.snap.Connectors[ev.Connector]
 	switch {
 	case c == nil:
 	case c.Target == cluster.TargetStopped:
 	case !taskConfigsChanged(c, ev.Configs):
-		g.attempts = 0
+		h.generationWorks(ev.Connector, g)
 	case !h.settled():
 		g.wanted = true // who leads is not known now: generate again when it is
 	case h.isLeader():
@@ -144,11 +141,27 @@ func (h *Herder) published(name string, inc Incarnation, err error) {
 		return
 	}
 	g.busy = false
-	if err != nil {
-		h.retryGeneration(name, g, err)
+	if err == nil {
+		h.generationWorks(name, g)
 		return
 	}
+	id := Work{Connector: name, Task: Itself}
+	if w := h.work[id]; g.attempts >= publishPatience && w != nil && !w.stopping && w.state == cluster.Running {
+		g.failed = true
+		h.writeStatus(id, cluster.Running, "Failed to publish task configs; tasks go on with the old ones: "+err.Error(), false)
+	}
+	h.retryGeneration(name, g, err)
+}
+
+// generationWorks takes the reason of earlier failures from the connector's trace.
+func (h *Herder) generationWorks(name string, g *generation) {
 	g.attempts = 0
+	id := Work{Connector: name, Task: Itself}
+	w := h.work[id]
+	if g.failed && w != nil && !w.stopping && w.state == cluster.Running {
+		h.writeStatus(id, cluster.Running, "", false)
+	}
+	g.failed = false
 }
 
 func (h *Herder) retryGeneration(name string, g *generation, err error) {
