@@ -91,7 +91,7 @@ func aloneLists() [][][]exchange {
 	return [][][]exchange{
 		{workerRequests(), pluginRequests(), validateRequests(), loggerRequests()},
 		{createRequests()},
-		{slices.Concat(configRequests(), stateRequests(), taskRequests()), failedRequests(), nameRequests()},
+		{slices.Concat(configRequests(), stateRequests(), taskRequests()), failedRequests(), nameRequests(), offsetRequests()},
 		{deleteRequests()},
 	}
 }
@@ -101,7 +101,7 @@ func workerRequests() []exchange {
 		get("/"), get("/health"), get("/nothing"),
 		{method: "OPTIONS", path: "/connectors"},
 		{method: "HEAD", path: "/connectors"},
-		await("alien", "FAILED"), get("/connectors/alien"), get("/connectors/alien/config"), get("/connectors/alien/tasks"),
+		await("alien", "FAILED"), get("/connectors/alien"), get("/connectors/alien/config"), get("/connectors/alien/tasks"), get("/connectors/alien/offsets"),
 		get("/connectors?expand=status&expand=info"), put("/connectors/alien/pause", ""), await("alien", "FAILED"),
 		put("/connectors/alien/resume", ""),
 		post("/connectors/alien/restart", ""), post("/connectors/alien/restart?includeTasks=true", ""), post("/connectors/alien/tasks/0/restart", ""),
@@ -349,7 +349,7 @@ func deleteRequests() []exchange {
 
 // followerList is asked of a worker that another one leads, so that writes are forwarded.
 func followerList() []exchange {
-	return []exchange{
+	return append([]exchange{
 		get("/"), get("/health"), newConnector("f1", sinkConf()), await("f1", "RUNNING RUNNING"),
 		newConnector("f->1", sourceConf()), newConnector("f->1", sourceConf()), newConnector("bad", sourceConf("tasks.max", "x")),
 		newConnector("bad", conf("connector.class", "Nope")), post("/connectors", `{`), newConnector("bad", sourceConf("name", "x")),
@@ -373,7 +373,7 @@ func followerList() []exchange {
 		post("/connectors/f1/tasks", "[]"), put("/connectors/f1/fence", ""),
 		get("/connectors/f1/config?forward=false"), refused(put("/connectors/f1/config?forward=false", sourceConf())), refused(del("/connectors/f1?forward=false")),
 		del("/connectors/k2"), del("/connectors/f1"), del("/connectors/f2"), del("/connectors/f2"), del("/connectors/f-%3E1"), get("/connectors/f-%3E1"),
-	}
+	}, followerOffsets()...)
 }
 
 // kept are the differences that docs/compatibility.md tells of. Plugins that only Java has so far are left out elsewhere.

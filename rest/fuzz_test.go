@@ -1,10 +1,8 @@
 package rest
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -12,15 +10,7 @@ import (
 
 // FuzzRequest: whatever the path and the body, there is one answer, it is no success of something else, and a failure is JSON.
 func FuzzRequest(f *testing.F) {
-	data, err := os.ReadFile("testdata/java-4.3.1.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	var session []exchange
-	if err := json.Unmarshal(data, &session); err != nil {
-		f.Fatal(err)
-	}
-	for _, e := range session {
+	for _, e := range append(recorded(f, "testdata/java-4.3.1.json", 300), recorded(f, "testdata/offsets-4.3.1.json", 200)...) {
 		f.Add(e.Method, e.Path, e.Headers["Accept"], e.body())
 	}
 	s, err := New(Config{Herder: &fakeHerder{}})

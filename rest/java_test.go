@@ -77,7 +77,7 @@ func TestJavaSession(t *testing.T) {
 }
 
 // recorded reads a session, which must have some exchanges.
-func recorded(t *testing.T, file string, least int) []exchange {
+func recorded(t testing.TB, file string, least int) []exchange {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {

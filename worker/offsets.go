@@ -195,6 +195,9 @@ func (o *offsetChange) alterSink(ctx context.Context, offsets []api.ConnectorOff
 			return false, o.failed(fmt.Errorf("the offset %d of %s-%d is negative", *at, tp.Topic, tp.Partition))
 		}
 	}
+	if !o.w.isMember() {
+		return false, errFenced
+	}
 	err = o.w.cfg.Kafka.AlterGroupOffsets(ctx, o.admin, o.group, list)
 	return external, o.groupFailed(err, "alter", "Failed to alter consumer group offsets for connector %s")
 }
@@ -211,6 +214,9 @@ func (o *offsetChange) resetSink(ctx context.Context) (bool, error) {
 	external, err := o.askSink(ctx, list)
 	if err != nil {
 		return false, err
+	}
+	if !o.w.isMember() {
+		return false, errFenced
 	}
 	err = o.w.cfg.Kafka.DeleteGroup(ctx, o.admin, o.group)
 	return external, o.groupFailed(err, "reset", "Failed to reset consumer group offsets for sink connector %s")
@@ -289,6 +295,9 @@ func (o *offsetChange) groupFailed(err error, verb, otherwise string) error {
 
 // offsetsFailed answers in Java's words, which leave out the cause; the log has it.
 func (w *Worker) offsetsFailed(cause error, format string, args ...any) error {
+	if errors.Is(cause, errFenced) {
+		return errFenced
+	}
 	e := cluster.Errorf(cluster.CodeInternal, format, args...)
 	w.log.Error(e.Message, "error", cause)
 	return e
