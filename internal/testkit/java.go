@@ -121,20 +121,44 @@ func (w logWriter) Write(data []byte) (int, error) {
 // ended or takes minutes.
 func (p *JavaProgram) Ask(line []byte) []byte {
 	p.t.Helper()
-	answer, err := p.ask(line)
+	p.Send(line)
+	return p.Receive()
+}
+
+// Send sends a line without waiting for the answer. A program that reads no further while its answers are not fetched may hold
+// it up: at most one line should be unanswered.
+func (p *JavaProgram) Send(line []byte) {
+	p.t.Helper()
+	if err := p.send(line); err != nil {
+		p.t.Fatalf("testkit: %v", err)
+	}
+}
+
+// Receive waits for the next answer.
+func (p *JavaProgram) Receive() []byte {
+	p.t.Helper()
+	answer, err := p.receive()
 	if err != nil {
 		p.t.Fatalf("testkit: %v", err)
 	}
 	return answer
 }
 
-func (p *JavaProgram) ask(line []byte) ([]byte, error) {
+func (p *JavaProgram) send(line []byte) error {
 	late := time.AfterFunc(readyTimeout, p.kill)
 	defer late.Stop()
-	_, writeErr := p.in.Write(append(line[:len(line):len(line)], '\n'))
+	if _, err := p.in.Write(append(line[:len(line):len(line)], '\n')); err != nil {
+		return fmt.Errorf("%s ended or hung without taking a line: %w", p.name, err)
+	}
+	return nil
+}
+
+func (p *JavaProgram) receive() ([]byte, error) {
+	late := time.AfterFunc(readyTimeout, p.kill)
+	defer late.Stop()
 	answer, err := p.out.ReadBytes('\n')
 	if err != nil {
-		return nil, fmt.Errorf("%s ended or hung without an answer (write: %v, read: %w)", p.name, writeErr, err)
+		return nil, fmt.Errorf("%s ended or hung without an answer: %w", p.name, err)
 	}
 	return answer[:len(answer)-1], nil
 }

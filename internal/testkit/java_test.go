@@ -15,10 +15,14 @@ func TestJavaProgramAnswersLines(t *testing.T) {
 			t.Errorf("answer %q, want %q", got, want)
 		}
 	}
-	if _, err := p.ask([]byte("end")); err == nil || !strings.Contains(err.Error(), "without an answer") {
+	p.Send([]byte("end"))
+	if _, err := p.receive(); err == nil || !strings.Contains(err.Error(), "without an answer") {
 		t.Errorf("after its end: %v", err)
 	}
 	<-p.done
+	if err := p.send([]byte("late")); err == nil || !strings.Contains(err.Error(), "without taking a line") {
+		t.Errorf("a line after its end: %v", err)
+	}
 	if !strings.Contains(p.log.String(), "echo ended") {
 		t.Errorf("standard error was lost:\n%s", p.log.String())
 	}

@@ -42,6 +42,7 @@ func (p *planner) balance() {
 	}
 }
 
+// revocationBackoff is the pause after so many rounds in a row that wanted to revoke.
 func revocationBackoff(attempts int, limit time.Duration) time.Duration {
 	pause := time.Millisecond
 	for range attempts {

@@ -41,7 +41,8 @@ type Round struct {
 	// LastCompleted is the last generation in which this worker got an assignment, -1 for none. If that is not the
 	// last one it assigned, its memory of lost work is void.
 	LastCompleted int32
-	Now           time.Time
+	// Now counts in whole milliseconds, as in Java: what is below is cut off.
+	Now time.Time
 	// MaxDelay is scheduled.rebalance.max.delay.ms; 0 reassigns lost work at once.
 	MaxDelay time.Duration
 }
@@ -95,6 +96,7 @@ type planner struct {
 func newPlanner(s State, r Round) *planner {
 	p := &planner{r: r, s: s, configured: setOf(r.Configured), current: map[string]*load{}, revoke: revocations{}}
 	p.s.Candidates = slices.Clone(s.Candidates)
+	p.r.Now = r.Now.Add(-time.Duration(r.Now.Nanosecond()) % time.Millisecond)
 	previous := &items{}
 	if s.Generation == r.LastCompleted {
 		previous = setOf(s.Previous)

@@ -151,28 +151,42 @@ func TestLeaveMovesOnlyWhatWasLost(t *testing.T) {
 	})
 }
 
-func TestReturningWorkerGetsItsWorkBack(t *testing.T) {
+func TestReturningWorkersGetTheirWorkBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := newGroup(t, fiveMinutes)
-		for range rapid.IntRange(2, 5).Draw(t, "workers") {
+		for range rapid.IntRange(2, 6).Draw(t, "workers") {
 			g.join()
 		}
 		// Enough work that nobody is empty-handed beforehand.
 		g.config["a"], g.config["b"] = rapid.IntRange(8, 20).Draw(t, "tasks a"), rapid.IntRange(0, 9).Draw(t, "tasks b")
 		g.settle()
-		gone := rapid.SampledFrom(slices.Sorted(maps.Keys(g.members))).Draw(t, "leaves")
-		lost := sortedWork(g.members[gone])
-		delete(g.members, gone)
-		g.round(nil)
-		g.now = g.now.Add(time.Duration(rapid.IntRange(0, 299_999).Draw(t, "away ms")) * time.Millisecond)
-		back := g.join()
-		before := maps.Clone(g.members)
-		g.settle()
-		if got := sortedWork(g.members[back]); !equalWork(got, lost) {
-			t.Fatalf("%s came back as %s and got %v, had %v", gone, back, got, lost)
+		lost := &items{}
+		gone := rapid.IntRange(1, len(g.members)-1).Draw(t, "leave")
+		for _, id := range slices.Sorted(maps.Keys(g.members))[:gone] {
+			lost.add(setOf(g.members[id]).list...)
+			delete(g.members, id)
+			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "between ms")) * time.Millisecond)
+			g.round(nil)
 		}
-		if n := moves(before, g.members); n != 0 {
-			t.Fatalf("%d pieces of others' work moved", n)
+		stayed := maps.Clone(g.members)
+		for range gone {
+			g.now = g.now.Add(time.Duration(rapid.IntRange(0, 50_000).Draw(t, "away ms")) * time.Millisecond)
+			g.join()
+			if plan := g.round(nil); plan.Delay == 0 {
+				t.Fatalf("the delay was cut short by a worker that came back")
+			}
+		}
+		g.settle()
+		back := &items{}
+		for id, w := range g.members {
+			if before, ok := stayed[id]; !ok {
+				back.add(setOf(w).list...)
+			} else if !equalWork(sortedWork(before), sortedWork(w)) {
+				t.Fatalf("%s, which never left, now has %v, had %v", id, w, before)
+			}
+		}
+		if got, want := sortedWork(back.work()), sortedWork(lost.work()); !equalWork(got, want) {
+			t.Fatalf("%d workers came back and got %v, had %v", gone, got, want)
 		}
 	})
 }

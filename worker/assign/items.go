@@ -29,7 +29,7 @@ func kindOf(i item) kind {
 	return tasks
 }
 
-// items is a set that remembers the order in which it was filled: what a worker started first is revoked first.
+// items is a set that remembers the order in which it was filled: what a member names first is revoked first.
 type items struct {
 	list []item
 	in   map[item]struct{}

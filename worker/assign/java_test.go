@@ -14,8 +14,8 @@ import (
 	"github.com/connectd/connectd/worker/proto"
 )
 
-// javaRound is one round of a recorded history, and what Kafka Connect 4.3.1's IncrementalCooperativeAssignor made of it.
-type javaRound struct {
+// recordedRound is one round of a recorded history, and what Kafka Connect 4.3.1's IncrementalCooperativeAssignor made of it.
+type recordedRound struct {
 	Reset      bool
 	MaxDelay   int64
 	Now        int64
@@ -23,10 +23,10 @@ type javaRound struct {
 	Members    map[string]struct{ C, T []string }
 	Completed  int32
 	Gen, Delay int64
-	Java       map[string]javaChange
+	Java       map[string]recordedChange
 }
 
-type javaChange struct {
+type recordedChange struct {
 	AC, AT, RC, RT []string
 }
 
@@ -57,7 +57,7 @@ func TestSameAsJava(t *testing.T) {
 	n := 0
 	for lines.Scan() {
 		n++
-		var in javaRound
+		var in recordedRound
 		if err := json.Unmarshal(lines.Bytes(), &in); err != nil {
 			t.Fatalf("line %d: %v", n, err)
 		}

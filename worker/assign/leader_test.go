@@ -124,6 +124,56 @@ func TestLeaderBehindGivesMismatchAndKeepsItsMemory(t *testing.T) {
 	}
 }
 
+// A leader assigns by configs that are no older than any member's; members that are behind read on before they start anything.
+func TestConfigOffsets(t *testing.T) {
+	for _, tc := range []struct {
+		name                       string
+		leader, snapshot, follower int64
+		mismatch                   bool
+		offset                     int64
+	}{
+		{"all the same", 5, 5, 5, false, 5},
+		{"the follower is behind", 5, 5, 3, false, 5},
+		{"the follower has read nothing", 5, 5, -1, false, 5},
+		{"the follower is ahead", 5, 5, 6, true, 6},
+		{"the leader read on to the follower", 5, 6, 6, false, 6},
+		{"the leader read on past the follower", 5, 9, 6, false, 9},
+		{"the leader read on, but not far enough", 5, 6, 7, true, 7},
+		{"nobody has read anything", -1, -1, -1, false, -1},
+	} {
+		for _, p := range []proto.Protocol{proto.Eager, proto.Compatible, proto.Sessioned} {
+			t.Run(tc.name+"/"+p.String(), func(t *testing.T) {
+				out, _, err := Lead(State{}, Input{
+					Leader: "w1", Protocol: p, Snapshot: snapshot(tc.snapshot, map[string]int{"a": 3}), Generation: 1, LastCompleted: -1,
+					Members: map[string][]byte{
+						"w1": raw(t, p, "http://one/", tc.leader), "w2": raw(t, p, "http://two/", tc.follower),
+					},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if out.Mismatch != tc.mismatch || out.ConfigOffset != tc.offset {
+					t.Errorf("mismatch %v, offset %d; want %v, %d", out.Mismatch, out.ConfigOffset, tc.mismatch, tc.offset)
+				}
+				given := 0
+				for member, b := range out.Encoded {
+					a, err := proto.DecodeAssignment(b)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if a.Failed() != tc.mismatch || a.ConfigOffset != tc.offset || a.LeaderURL != "http://one/" {
+						t.Errorf("%s got %+v", member, a)
+					}
+					given += a.Assigned.Len()
+				}
+				if want := map[bool]int{false: 4}[tc.mismatch]; given != want {
+					t.Errorf("%d pieces of work were given out, want %d", given, want)
+				}
+			})
+		}
+	}
+}
+
 func TestUnreadableMemberGetsNoWork(t *testing.T) {
 	in := Input{
 		Leader: "w1", Protocol: proto.Sessioned, Snapshot: snapshot(5, map[string]int{"a": 4}),

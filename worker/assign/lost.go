@@ -20,7 +20,7 @@ func (p *planner) lostToReassign() *items {
 		return p.lost
 	case p.r.MaxDelay <= 0:
 		return p.lost
-	case scheduled && !p.r.Now.Before(p.s.Rebalance):
+	case scheduled && p.left() <= 0:
 		spread := p.lost
 		if candidates := p.candidates(); len(candidates) > 0 {
 			p.giveTo(candidates)
@@ -53,12 +53,15 @@ func (p *planner) wait(scheduled bool) {
 	}
 	p.s.Delay = p.r.MaxDelay
 	if scheduled {
-		left := p.s.Rebalance.Sub(p.r.Now)
-		// Rounded up, so that a member that waits it out does not rejoin too early.
-		left = (left + time.Millisecond - 1).Truncate(time.Millisecond)
-		p.s.Delay = min(left, p.r.MaxDelay)
+		p.s.Delay = min(p.left(), p.r.MaxDelay)
 	}
 	p.s.Rebalance = p.r.Now.Add(p.s.Delay)
+}
+
+// left is how much of the delay is left. Both times are whole milliseconds on the wall clock; on a monotonic clock, which
+// they carry too, they may be off by a hair.
+func (p *planner) left() time.Duration {
+	return p.s.Rebalance.Sub(p.r.Now).Round(time.Millisecond)
 }
 
 func (p *planner) endDelay() {

@@ -131,8 +131,35 @@ func (g *group) checkRound(r Round, plan Plan) {
 			g.t.Fatalf("total of %s is %v, want %v", id, got, want)
 		}
 	}
+	g.checkBalanced(r, plan)
 	if plan.Delay < 0 || plan.Delay > r.MaxDelay || plan.Delay%time.Millisecond != 0 {
 		g.t.Fatalf("delay %v, allowed is up to %v", plan.Delay, r.MaxDelay)
+	}
+}
+
+// checkBalanced sees that what is stopped for the sake of balance must be: only workers above the even share give work away,
+// none falls below it, and nothing is moved while lost work waits.
+func (g *group) checkBalanced(r Round, plan Plan) {
+	g.t.Helper()
+	configured := setOf(r.Configured)
+	_, duplicated := activeWork(r.Members)
+	total := newLoad("", r.Configured)
+	for id, c := range plan.Members {
+		running, kept, moved := newLoad(id, r.Members[id]), newLoad(id, c.Total), newLoad(id, proto.Work{})
+		for _, i := range setOf(c.Revoked).list {
+			if running.has(i) && configured.has(i) && !duplicated.has(i) {
+				moved.add(i)
+			}
+		}
+		for k := range kinds {
+			n := moved.size(k)
+			if n > 0 && plan.Delay > 0 {
+				g.t.Fatalf("%d of kind %d are moved away from %s during a delay of %v", n, k, id, plan.Delay)
+			}
+			if share := total.size(k) / len(r.Members); n > 0 && kept.size(k) < share {
+				g.t.Fatalf("%d of kind %d are moved away from %s, which keeps %d of its share of %d", n, k, id, kept.size(k), share)
+			}
+		}
 	}
 }
 
