@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,6 +105,11 @@ func (s *soak) inflict(t *testing.T, seed uint64, length time.Duration) {
 	if t.Failed() {
 		t.FailNow()
 	}
+	for _, l := range lanes {
+		for _, v := range l.victims {
+			v.revive(t)
+		}
+	}
 }
 
 // settle waits until the group has come to rest, and looks whether every record is then copied once: each would come twice if a
@@ -196,6 +202,18 @@ type victim struct {
 	process *testkit.Process
 }
 
+// revive does what a service manager would to a worker that found no brokers when it started. Any other end is a fault.
+func (v victim) revive(t *testing.T) {
+	if v.process.Running() {
+		return
+	}
+	if log := v.process.Log(); strings.Contains(log, "panic: ") || strings.Contains(log, "fatal error: ") {
+		t.Fatalf("%s crashed", v.name)
+	}
+	t.Logf("%s ended by itself (exit code %d) and is started again", v.name, v.process.ExitCode())
+	v.process.Restart()
+}
+
 // fault is something that may happen to a process, and its end.
 type fault struct {
 	name              string
@@ -225,6 +243,7 @@ func (l *lane) run(t *testing.T, begin time.Time, length time.Duration) {
 		if !l.pause(t, rests, length-time.Since(begin)) {
 			return
 		}
+		v.revive(t)
 		t.Logf("%s, %.1f s: %s to %s for %.1f s", time.Now().UTC().Format("15:04:05.0"), time.Since(begin).Seconds(), f.name, v.name, lasts.Seconds())
 		f.begin(v.process)
 		l.pause(t, lasts, lasts)
