@@ -48,7 +48,8 @@ type Log struct {
 	started bool
 	closed  bool
 	next    map[connect.TopicPartition]int64
-	moved   chan struct{} // closed and replaced whenever next changes
+	moved   chan struct{} // closed and replaced whenever next or resets change
+	resets  int           // how often positions went back or partitions away
 	hurry   int           // calls that wait for the end
 	refused error         // set while the brokers do not let this principal read
 }
@@ -132,7 +133,7 @@ func (l *Log) addPartitions(ctx context.Context) error {
 		return nil
 	}
 	// Offsets are asked for rather than left to the fetcher, so that an empty partition is known to be at its end.
-	starts, err := l.offsets(ctx, fresh)
+	starts, err := l.offsets(ctx, func() map[connect.TopicPartition]int64 { return fresh })
 	if err != nil {
 		return err
 	}
@@ -147,9 +148,9 @@ func (l *Log) addPartitions(ctx context.Context) error {
 
 // offsets asks the brokers, again while they do not answer, until ctx ends. It asks by the producer: on the reader's
 // connection a request would wait behind the fetch that is under way, up to fetch.wait.max.ms.
-func (l *Log) offsets(ctx context.Context, specs map[connect.TopicPartition]int64) (map[connect.TopicPartition]int64, error) {
+func (l *Log) offsets(ctx context.Context, specs func() map[connect.TopicPartition]int64) (map[connect.TopicPartition]int64, error) {
 	for pause := logRetryMin; ; pause = min(2*pause, logRetryMax) {
-		at, err := l.logs.p.h.listOffsets(ctx, specs, l.logs.o.ReadCommitted)
+		at, err := l.logs.p.h.listOffsets(ctx, specs(), l.logs.o.ReadCommitted)
 		if err == nil || ctx.Err() != nil || IsAuthorization(err) {
 			return at, err
 		}
@@ -222,39 +223,6 @@ func (l *Log) refuse(err error) {
 	}
 }
 
-// recover reports what went wrong. A partition whose position is gone was cut or made anew: it is read again from its
-// first record, since a compacted topic's records may be read twice.
-func (l *Log) recover(err error) {
-	l.report(err)
-	if IsAuthorization(err) {
-		l.refuse(err)
-	}
-	var pe *PartitionError
-	for _, e := range joined(err) {
-		if !errors.As(e, &pe) || !errors.Is(e, ErrOffsetOutOfRange) {
-			continue
-		}
-		if serr := l.reader.Seek(pe.TopicPartition, Earliest); serr != nil {
-			l.report(serr)
-		}
-		l.mu.Lock()
-		l.next[pe.TopicPartition] = Earliest
-		l.mu.Unlock()
-	}
-}
-
-// joined takes an error of errors.Join apart.
-func joined(err error) []error {
-	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, e := range j.Unwrap() {
-			all = append(all, joined(e)...)
-		}
-		return all
-	}
-	return []error{err}
-}
-
 func (l *Log) report(err error) {
 	if l.logs.o.OnError != nil {
 		l.logs.o.OnError(l.topic, err)
@@ -314,19 +282,38 @@ func (l *Log) ReadToEnd(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(l.life, func() { cancel(ErrClosed) })()
-	specs := map[connect.TopicPartition]int64{}
-	l.mu.Lock()
-	for tp := range l.next {
-		specs[tp] = Latest
+	for {
+		ends, resets, err := l.ends(ctx)
+		if err != nil {
+			return fmt.Errorf("reading topic %s to its end: %w", l.topic, err)
+		}
+		if reset, err := l.await(ctx, ends, resets); err != nil || !reset {
+			return err
+		}
 	}
-	l.mu.Unlock()
-	ends, err := l.offsets(ctx, specs)
-	if err != nil {
-		return fmt.Errorf("reading topic %s to its end: %w", l.topic, err)
-	}
+}
+
+// ends asks for the ends of the partitions that are read, and tells how many resets came before.
+func (l *Log) ends(ctx context.Context) (ends map[connect.TopicPartition]int64, resets int, err error) {
+	ends, err = l.offsets(ctx, func() map[connect.TopicPartition]int64 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		resets = l.resets
+		specs := map[connect.TopicPartition]int64{}
+		for tp := range l.next {
+			specs[tp] = Latest
+		}
+		return specs
+	})
+	return ends, resets, err
+}
+
+// await returns once everything before the ends was handed on, or once a reset has made them those of another topic.
+func (l *Log) await(ctx context.Context, ends map[connect.TopicPartition]int64, resets int) (reset bool, err error) {
 	for first := true; ; first = false {
 		l.mu.Lock()
 		behind, moved, refused := "", l.moved, l.refused
+		reset = l.resets != resets
 		for tp, end := range ends {
 			if l.next[tp] < end {
 				behind = fmt.Sprintf("partition %d is read up to %d of %d", tp.Partition, l.next[tp], end)
@@ -334,11 +321,11 @@ func (l *Log) ReadToEnd(ctx context.Context) error {
 			}
 		}
 		l.mu.Unlock()
-		if behind == "" {
-			return nil
+		if reset || behind == "" {
+			return reset, nil
 		}
 		if refused != nil {
-			return fmt.Errorf("reading topic %s to its end: %s: not permitted by the cluster's ACLs; let this principal READ the topic: %w",
+			return false, fmt.Errorf("reading topic %s to its end: %s: not permitted by the cluster's ACLs; let this principal READ the topic: %w",
 				l.topic, behind, refused)
 		}
 		if first {
@@ -347,7 +334,7 @@ func (l *Log) ReadToEnd(ctx context.Context) error {
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return fmt.Errorf("reading topic %s to its end: %s: %w", l.topic, behind, context.Cause(ctx))
+			return false, fmt.Errorf("reading topic %s to its end: %s: %w", l.topic, behind, context.Cause(ctx))
 		}
 	}
 }

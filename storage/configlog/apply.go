@@ -145,6 +145,10 @@ func (a *applier) connector(r Record, name string, value any) {
 	if c.config == nil || !maps.Equal(c.config, props) {
 		c.config, c.configOffset = props, r.Offset
 	}
+	if r.Offset <= c.tasksOffset {
+		// The topic was made anew. The tasks go on, but it does not have them: they are to be written again.
+		c.configOffset, c.tasksOffset = r.Offset, -1
+	}
 	if c.orphaned {
 		c.orphaned, c.inconsistent = false, true
 	}
