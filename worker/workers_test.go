@@ -36,25 +36,33 @@ const patience = 30 * time.Second
 // workers is a Connect cluster within the test's process: real workers, group membership and REST, a fake Kafka for
 // topics.
 type workers struct {
-	t      *testing.T
+	t      testing.TB
 	kafka  *fakeKafka
 	group  *kgoclient.Embedded
 	faults *fault.Set
 	all    []*testWorker
 	more   func(connect.Registrar)
 	props  map[string]string
+	// log gets what the workers log, where it is not nil.
+	log io.Writer
 }
 
 type testWorker struct {
 	*worker.Worker
-	t    *testing.T
+	t    testing.TB
 	logs *worker.Logs
 	id   string
 	stop func() error // ends it in order, and gives what Run returned
 }
 
 // newWorkers starts n workers and waits until each is healthy.
-func newWorkers(t *testing.T, n int, more func(connect.Registrar), props map[string]string) *workers {
+func newWorkers(t testing.TB, n int, more func(connect.Registrar), props map[string]string) *workers {
+	t.Helper()
+	return newLoggingWorkers(t, n, more, props, nil)
+}
+
+// newLoggingWorkers is newWorkers for tests that look at the log.
+func newLoggingWorkers(t testing.TB, n int, more func(connect.Registrar), props map[string]string, log io.Writer) *workers {
 	t.Helper()
 	testkit.NoLeaks(t)
 	e, err := kgoclient.StartEmbedded(kgoclient.EmbeddedConfig{})
@@ -62,7 +70,7 @@ func newWorkers(t *testing.T, n int, more func(connect.Registrar), props map[str
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	c := &workers{t: t, kafka: newFakeKafka(), group: e, faults: fault.New(), more: more, props: props}
+	c := &workers{t: t, kafka: newFakeKafka(), group: e, faults: fault.New(), more: more, props: props, log: log}
 	for range n {
 		c.add()
 	}
@@ -98,12 +106,15 @@ func (c *workers) add() *testWorker {
 	if c.more != nil {
 		c.more(registry)
 	}
-	out := io.Discard
-	if testing.Verbose() {
+	out, level := io.Discard, hclog.Info
+	switch {
+	case c.log != nil:
+		out, level = c.log, hclog.Trace
+	case testing.Verbose():
 		out = c.t.Output()
 	}
 	logs := worker.NewLogs(hclog.New(&hclog.LoggerOptions{
-		Name: fmt.Sprintf("w%d", len(c.all)+1), Level: hclog.Info, Output: out, IndependentLevels: true,
+		Name: fmt.Sprintf("w%d", len(c.all)+1), Level: level, Output: out, IndependentLevels: true,
 	}))
 	w, err := worker.New(context.Background(), worker.Config{
 		Conf: conf, Registry: registry, Kafka: c.kafka, Group: client, Logs: logs, Version: "test", Commit: "none",
