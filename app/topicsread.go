@@ -102,16 +102,16 @@ func (t *topicReader) locate(ctx context.Context) error {
 	if t.starts, err = t.offsets(ctx, client.Earliest, true); err != nil {
 		return err
 	}
-	if t.ends, err = t.offsets(ctx, client.Latest, true); err != nil {
-		return err
-	}
+	// What is written between the two questions must not look as if a transaction kept it back: so this one comes first.
 	all, err := t.offsets(ctx, client.Latest, false)
 	if err != nil {
 		return err
 	}
+	if t.ends, err = t.offsets(ctx, client.Latest, true); err != nil {
+		return err
+	}
 	for tp, end := range all {
 		for _, kind := range t.kinds[tp.Topic] {
-			// Some may have been written between the two questions; only an open transaction keeps the rest back.
 			s := t.sources[kind]
 			s.Undecided += max(0, end-t.ends[tp])
 			t.sources[kind] = s
