@@ -71,7 +71,7 @@ type Sink struct {
 	seen  map[string]bool // topics tracked
 	// resets is how often topics were forgotten when seen was made.
 	resets uint64
-	ctx   sinkContext
+	ctx    sinkContext
 	// rebalanceErr is a failure within a rebalance, which fails the task once Poll has returned.
 	rebalanceErr error
 }
