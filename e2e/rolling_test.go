@@ -62,7 +62,7 @@ func TestRollingMigration(t *testing.T) {
 
 	f.copied.inOrder(t)
 	// Statuses tell of a task that has just stopped as RUNNING until somebody else starts it; the copy tells the truth.
-	limit := rollingDelay + rollingSession + 20*time.Second
+	limit := rollingDelay + rollingSession + time.Minute // much more than needed, for machines that are busy
 	if longest, task := watch.longestIdle(); longest > limit {
 		t.Errorf("task %d ran nowhere for %v", task, longest)
 	}
