@@ -215,7 +215,8 @@ func (w *Worker) VerifySignature(body []byte, signature, algorithm string) error
 		return errStarting
 	}
 	if !w.view.get().Signed {
-		return nil
+		_, err := api.ReadSignature(signature, algorithm)
+		return err
 	}
 	var key []byte
 	if k := w.configs.Snapshot().SessionKey; k != nil {

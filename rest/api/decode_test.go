@@ -134,14 +134,27 @@ func TestEncoding(t *testing.T) {
 }
 
 func TestSignatures(t *testing.T) {
-	key, body := []byte("key"), []byte("The quick brown fox jumps over the lazy dog")
-	// The digests come from another implementation.
-	for algorithm, want := range map[string]string{
-		"HmacMD5":    "gAcHE0Y+d0m5DC3CSRHidQ==",
-		"HmacSHA1":   "3nybhbi3iqa8ino29wqQcBydtNk=",
-		"HmacSHA256": "97yD9DBThCSxMpjmqm+xQ+9NWaFJRhdZl0edvC0aPNg=",
-		"HmacSHA512": "tCrwkFe6weLUFwjkipAuCbX/fxKrQopP6GZTxz3SSPuC+UilSfe3kaW0GRXuTR7Dk1NX5OIxclDQNyr6Lr7rOg==",
-	} {
+	key, body := make([]byte, 40), []byte(`[{"a":"b"}]`)
+	for i := range key {
+		key[i] = byte(i)
+	}
+	// The digests are what Java's Mac makes of this key and body.
+	digests := map[string]string{
+		"HmacMD5":        "iC6hzQHi2xHIm+zWMnu8lQ==",
+		"HmacSHA1":       "HSQtZpx5TihoERwXKx0Z1jfoz3U=",
+		"HmacSHA224":     "qnpm00TD8kpmVTUn33E+m+5Whk8/JoMrJ2qpLw==",
+		"HmacSHA256":     "eO3muAZoMLf/ZubJlVPXsQ5fakMJnAo7HqM0qQC5Hfg=",
+		"hmacsha256":     "eO3muAZoMLf/ZubJlVPXsQ5fakMJnAo7HqM0qQC5Hfg=",
+		"HmacSHA384":     "2hMRkjCktwiqTgS2ozNhtPmq4bGas+ZyLnCYbcUsRmzjELEQHKtgcw93B4K/AnZ4",
+		"HmacSHA512":     "QMSHMun2CjUJVc5tK/yIiKk1CBJsjpb1qDlxVUXychbI4+LmspmsM7il6/jumegm+Zgemgy0PS4cbGDJOmflfQ==",
+		"HmacSHA512/224": "GLC5YHCw3FYccyub48//vdx9TSYCcrKv5KJgkw==",
+		"HmacSHA512/256": "x5sQxzrGL8DQn9vqkwrNUaUoQTVyKeaOLT1tJ7bKk4g=",
+		"HmacSHA3-224":   "Ns7btbvO8rviGW32aHcBioY0UuiFOO7nTMpfTQ==",
+		"HmacSHA3-256":   "5m0VpE7/ve/kV1291FvrJuhaftx+Tqeiz6Rsdi5AlrQ=",
+		"HmacSHA3-384":   "B6tfSaytsnodRPjK7Pe9oWYrzYcH5CU92HQtDaH3vzszLKaeIdYliH96MzNt0XcE",
+		"HmacSHA3-512":   "tdFj9HABU6YTENjif7MRzUYTkdzKlHH/Y6qp+6mdnNUCzpEopOhgUrxcrbnMm782g2yeoBJPlpPwIDp8ndSMNQ==",
+	}
+	for algorithm, want := range digests {
 		got, err := Sign(key, algorithm, body)
 		if err != nil || got != want {
 			t.Errorf("%s: %s %v, want %s", algorithm, got, err, want)
@@ -153,10 +166,11 @@ func TestSignatures(t *testing.T) {
 			t.Errorf("%s: a changed body passes", algorithm)
 		}
 	}
-	for algorithm := range macs {
-		if _, err := Sign(key, algorithm, nil); err != nil {
-			t.Error(err)
-		}
+	if len(digests) != len(macs)+1 {
+		t.Errorf("%d of %d algorithms are tested", len(digests)-1, len(macs))
+	}
+	if got, err := Sign(key, "HmacSHA256", nil); err != nil || got != "fDFFMiMtP4wMq4m3jLxYsPodPHAKXhU1nHvYMBrGAMs=" {
+		t.Errorf("no body: %s %v", got, err)
 	}
 	for name, tc := range map[string]struct {
 		signature, algorithm string
@@ -176,6 +190,11 @@ func TestSignatures(t *testing.T) {
 		err := CheckSignature(body, tc.signature, tc.algorithm, tc.key, []string{"HmacSHA256", "HmacSHA512"})
 		if !errors.As(err, &known) || known.Status != tc.status {
 			t.Errorf("%s: %v", name, err)
+		}
+		// Where nothing need be signed, only what can be no signature is refused.
+		_, err = ReadSignature(tc.signature, tc.algorithm)
+		if unreadable := name == "unknown" || name == "padded amiss" || name == "not even text"; (err != nil) != unreadable {
+			t.Errorf("%s, unasked: %v", name, err)
 		}
 	}
 }

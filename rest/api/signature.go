@@ -63,19 +63,25 @@ func Sign(key []byte, algorithm string, body []byte) (string, error) {
 	return base64.StdEncoding.EncodeToString(sum), nil
 }
 
+// ReadSignature takes the signature out of the two headers: nil if either is missing. Errors are *Error with status 400 in Java's
+// words, for what cannot be one; they come whether or not the group's protocol asks for signatures.
+func ReadSignature(signature, algorithm string) ([]byte, error) {
+	if signature == "" || algorithm == "" {
+		return nil, nil
+	}
+	if !KnownAlgorithm(algorithm) {
+		return nil, badRequest(fmt.Sprintf("Algorithm %s not available", algorithm))
+	}
+	return decodeSignature(signature)
+}
+
 // CheckSignature verifies a request between workers. The arguments after the body are the two headers, then this worker's
 // session key (empty while it has none) and inter.worker.verification.algorithms. Errors are *Error in Java's words: 400 for
 // missing or unknown parts, 503 while there is no key, 403 for a signature that does not fit.
 func CheckSignature(body []byte, signature, algorithm string, key []byte, allowed []string) error {
-	var given []byte
-	if signature != "" && algorithm != "" {
-		if !KnownAlgorithm(algorithm) {
-			return badRequest(fmt.Sprintf("Algorithm %s not available", algorithm))
-		}
-		var err error
-		if given, err = decodeSignature(signature); err != nil {
-			return err
-		}
+	given, err := ReadSignature(signature, algorithm)
+	if err != nil {
+		return err
 	}
 	if given == nil {
 		return badRequest("Internal request missing required signature")
