@@ -318,7 +318,7 @@ func (w *Worker) work(ctx context.Context, serving <-chan error) error {
 	machine := herder.New(herder.Config{
 		WorkerURL: w.url, Protocol: protocol, RebalanceDelay: conf.ScheduledRebalanceMaxDelay,
 		SyncTimeout: conf.WorkerSyncTimeout, UnsyncBackoff: conf.WorkerUnsyncBackoff,
-		KeyTTL: conf.SessionKeys.KeyTTL, KeyAlgorithm: conf.SessionKeys.KeyAlgorithm,
+		KeyTTL: conf.SessionKeys.KeyTTL, KeyAlgorithm: conf.SessionKeys.KeyAlgorithm, KeyBytes: (conf.SessionKeys.KeyBits + 7) / 8,
 	})
 	w.view.set(machine.View()) // before any request asks for it
 	w.mu.Lock()

@@ -149,6 +149,8 @@ const (
 	TimerKey
 	// TimerReread reads the config topic again after a write and the read that followed it failed.
 	TimerReread
+	// TimerMismatch ends the pause before the next round, after two or more in a row in which the leader was behind a member.
+	TimerMismatch
 )
 
 // ConfigRecord is one thing to write to the config topic.

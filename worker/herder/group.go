@@ -30,6 +30,8 @@ type group struct {
 	protocol         proto.Protocol
 	// offset is the config offset that the assignment was made with.
 	offset int64
+	// mismatches counts the last rounds, in a row, in which the leader was behind a member.
+	mismatches int
 	// memory is what this worker remembers of the rounds that it led; its generations tell what has aged.
 	memory assign.State
 	// urls and owners tell, on the leader, where work runs.
@@ -179,7 +181,13 @@ func (h *Herder) roundCompleted(ev Assigned) {
 	if g.memberID != g.leaderID {
 		g.urls, g.owners = nil, nil
 	}
-	if !a.Failed() {
+	if a.Failed() {
+		g.mismatches++
+	} else {
+		if g.mismatches > 1 {
+			h.emit(SetTimer{Timer: Timer{Kind: TimerMismatch}, At: time.Time{}})
+		}
+		g.mismatches = 0
 		h.takeAssignment(a)
 	}
 	if a.Delay > 0 {
@@ -239,6 +247,25 @@ func (h *Herder) lost(reason string) {
 	h.emit(SetTimer{Timer: Timer{Kind: TimerRebalance}, At: time.Time{}})
 }
 
+// Bounds of the pause between rounds in which the leader stays behind: reading on does not help where the topic itself lost records.
+const (
+	mismatchPauseMin = 250 * time.Millisecond
+	mismatchPauseMax = 10 * time.Second
+)
+
+// rejoinAfterRead rejoins at once, as reading on usually mends it; after a second mismatch only after a pause.
+func (h *Herder) rejoinAfterRead() {
+	again := h.group.mismatches - 2
+	if again < 0 {
+		h.requestRejoin("the config topic was read to its end")
+		return
+	}
+	wait := min(mismatchPauseMin<<min(again, 10), mismatchPauseMax)
+	h.note(Warn, "the leader's configs are still behind what a member has read; was the config topic truncated or made anew?",
+		"rounds", h.group.mismatches, "retry-in", wait)
+	h.emit(SetTimer{Timer: Timer{Kind: TimerMismatch}, At: h.now.Add(wait)})
+}
+
 func (h *Herder) readConfig(thenRejoin bool) {
 	g := &h.group
 	g.rejoinAfterRead = g.rejoinAfterRead || thenRejoin
@@ -273,7 +300,7 @@ func (h *Herder) readToEnd(err error) {
 	}
 	if g.rejoinAfterRead {
 		g.rejoinAfterRead = false
-		h.requestRejoin("the config topic was read to its end")
+		h.rejoinAfterRead()
 		return
 	}
 	if g.member && !g.resolved && !g.joining && !g.rejoin {

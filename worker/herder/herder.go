@@ -1,6 +1,8 @@
 package herder
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/connectd/connectd/internal/cluster"
@@ -19,9 +21,11 @@ type Config struct {
 	// SyncTimeout bounds reading the config topic to its end (worker.sync.timeout.ms), UnsyncBackoff is the wait after
 	// that failed (worker.unsync.backoff.ms).
 	SyncTimeout, UnsyncBackoff time.Duration
-	// KeyTTL is the life of a session key, 0 for ever (inter.worker.key.ttl.ms); KeyAlgorithm its algorithm.
+	// KeyTTL is the life of a session key, 0 for ever (inter.worker.key.ttl.ms); KeyAlgorithm and KeyBytes are its algorithm and
+	// length.
 	KeyTTL       time.Duration
 	KeyAlgorithm string
+	KeyBytes     int
 }
 
 // Herder is the state of the machine. One goroutine owns it.
@@ -39,6 +43,9 @@ type Herder struct {
 	lastI Incarnation
 	// configGen and tasksGen count the changes of a connector's config and of its task configs.
 	configGen, tasksGen map[string]uint64
+
+	// carried are requests for restarts whose work was stopped and, as a rebalance came in between, not started again yet.
+	carried map[Work][]ReplyID
 
 	gen      map[string]*generation
 	requests []Requested // waiting for the group to settle, or for a write
@@ -62,6 +69,7 @@ func New(cfg Config) *Herder {
 		work:      map[Work]*work{},
 		configGen: map[string]uint64{},
 		tasksGen:  map[string]uint64{},
+		carried:   map[Work][]ReplyID{},
 		gen:       map[string]*generation{},
 		altering:  map[string]ReplyID{},
 	}
@@ -129,6 +137,7 @@ func (h *Herder) settle() {
 		return
 	}
 	h.reconcile()
+	h.carryOn()
 	h.maybeJoin()
 	h.maybeRotateKey()
 	h.repairStopped()
@@ -144,6 +153,12 @@ func (h *Herder) shutDown() {
 		h.reply(r.Reply, Result{}, cluster.Errorf(cluster.CodeInternal, "Worker is shutting down"))
 	}
 	h.requests = nil
+	for _, id := range slices.SortedFunc(maps.Keys(h.carried), Work.Compare) {
+		for _, r := range h.carried[id] {
+			h.reply(r, Result{}, cluster.Errorf(cluster.CodeInternal, "Worker is shutting down"))
+		}
+	}
+	clear(h.carried)
 	if len(h.work) > 0 {
 		return
 	}
@@ -171,6 +186,8 @@ func (h *Herder) timerFired(t Timer) {
 		h.requestGeneration(t.Connector)
 	case TimerKey:
 		h.keyDue, h.hold = time.Time{}, false
+	case TimerMismatch:
+		h.requestRejoin("the leader's configs were behind")
 	case TimerReread:
 		if h.unread {
 			h.readConfig(false)

@@ -10,13 +10,13 @@ import (
 const holdTime = time.Second
 
 // maybeRotateKey has the leader of a sessioned group distribute a session key when there is none, when it has expired, or
-// when its algorithm is not the configured one (KIP-507).
+// when its algorithm or length is not the configured one (KIP-507).
 func (h *Herder) maybeRotateKey() {
 	if !h.settled() || !h.isLeader() || h.group.protocol != proto.Sessioned || !h.mayWrite() || h.hold {
 		return
 	}
 	k := h.snap.SessionKey
-	fresh := k != nil && k.Algorithm == h.cfg.KeyAlgorithm
+	fresh := k != nil && k.Algorithm == h.cfg.KeyAlgorithm && len(k.Key) == h.cfg.KeyBytes
 	if fresh && h.cfg.KeyTTL <= 0 {
 		return
 	}

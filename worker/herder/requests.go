@@ -52,6 +52,9 @@ func (h *Herder) withdraw(id ReplyID) {
 	for _, w := range h.work {
 		w.waiting = slices.DeleteFunc(w.waiting, func(r ReplyID) bool { return r == id })
 	}
+	for work, waiting := range h.carried {
+		h.carried[work] = slices.DeleteFunc(waiting, func(r ReplyID) bool { return r == id })
+	}
 }
 
 func (h *Herder) serve(r Requested) {

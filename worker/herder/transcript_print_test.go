@@ -177,6 +177,7 @@ func pairs(m map[string]string) string {
 func timerName(t Timer) string {
 	name := map[TimerKind]string{
 		TimerRebalance: "rebalance", TimerRejoin: "rejoin", TimerReconfigure: "reconfigure", TimerKey: "key", TimerReread: "reread",
+		TimerMismatch: "mismatch",
 	}[t.Kind]
 	return strings.TrimSpace(name + " " + t.Connector)
 }

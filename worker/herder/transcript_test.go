@@ -155,6 +155,7 @@ func (p *transcript) event(w []string) (Event, error) {
 	case "timer":
 		t, ok := map[string]TimerKind{
 			"rebalance": TimerRebalance, "rejoin": TimerRejoin, "reconfigure": TimerReconfigure, "key": TimerKey, "reread": TimerReread,
+			"mismatch": TimerMismatch,
 		}[first]
 		if !ok {
 			return nil, fmt.Errorf("unknown timer")

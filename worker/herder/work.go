@@ -133,8 +133,8 @@ func (h *Herder) workStopped(ev WorkStopped) {
 		h.start(ev.Work, w.waiting)
 		return
 	}
-	for _, r := range w.waiting {
-		h.reply(r, Result{}, cluster.ErrRebalancing)
+	if len(w.waiting) > 0 {
+		h.carried[ev.Work] = append(h.carried[ev.Work], w.waiting...)
 	}
 	// What is gone leaves no status. The leader cleans up too, but may have done so before this status arrives.
 	state := cluster.Unassigned
@@ -142,6 +142,24 @@ func (h *Herder) workStopped(ev WorkStopped) {
 		state = cluster.Destroyed
 	}
 	h.writeStatus(ev.Work, state, "", true)
+}
+
+// carryOn has requests for restarts that a rebalance overtook answered by the start that followed, or served anew where the work
+// went elsewhere.
+func (h *Herder) carryOn() {
+	if len(h.carried) == 0 || !h.settled() {
+		return
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(h.carried), Work.Compare) {
+		if w := h.work[id]; w != nil {
+			w.waiting = append(w.waiting, h.carried[id]...)
+			continue
+		}
+		for _, r := range h.carried[id] {
+			h.requests = append(h.requests, Requested{Reply: r, Op: RestartWork{Work: id}})
+		}
+	}
+	clear(h.carried)
 }
 
 func (h *Herder) writeStatus(id Work, s cluster.State, trace string, safe bool) {
