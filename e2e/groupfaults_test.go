@@ -122,11 +122,28 @@ func checkPositions(t *testing.T, recs []*kgo.Record) map[string]int64 {
 	return last
 }
 
-// TestZombieWritesNothing freezes the worker that leads the group, with copied records whose positions are not stored yet and
-// a request that it has not read yet, until another worker has its work and its leadership; then lets it go on.
-func TestZombieWritesNothing(t *testing.T) {
+// TestGroupFaults has groups of two workers, each with a fault of its own. docs/faults.md tells what is seen of them.
+func TestGroupFaults(t *testing.T) {
 	t.Parallel()
-	broker := testkit.StartBroker(t)
+	broker := testkit.StartBroker(t, testkit.Property("auto.create.topics.enable", "false"))
+	for _, topic := range []string{"f1", "f2", "moved", "anew"} {
+		createTopic(t, broker.Bootstrap, topic, 1, nil)
+	}
+	for name, test := range map[string]func(*testing.T, *testkit.Broker){
+		"a zombie writes nothing":         zombieWritesNothing,
+		"a leader that cannot be reached": leaderThatCannotBeReached,
+		"the config topic is made anew":   configTopicMadeAnew,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, broker)
+		})
+	}
+}
+
+// zombieWritesNothing freezes the worker that leads the group, with copied records whose positions are not stored yet and
+// a request that it has not read yet, until another worker has its work and its leadership; then lets it go on.
+func zombieWritesNothing(t *testing.T, broker *testkit.Broker) {
 	const partitions = 4
 	createTopic(t, broker.Bootstrap, "in", partitions, nil)
 	slow := map[string]string{"offset.flush.interval.ms": "3000"}
