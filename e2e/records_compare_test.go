@@ -15,12 +15,12 @@ import (
 
 // What differs on purpose, beside the order of fields where it carries no meaning:
 //
-//   - Of several statuses that wait to be written for one key, connectd writes the newest only. UNASSIGNED and RESTARTING that
-//     something follows are therefore left out here; that nothing else than Java writes is there is checked.
+//   - Of several statuses that wait to be written for one key, connectd writes the newest only. Hence the newest of each key are
+//     compared, after each operation; and none may be of a form that Java did not write.
 //   - UNASSIGNED and RESTARTING tell connectd's plugin version; Java's tell it or null, as it happens.
 
 // compareRecords compares the topics of two writers.
-func compareRecords(t *testing.T, java, ours *writer) {
+func compareRecords(t *testing.T, history []string, java, ours *writer) {
 	t.Helper()
 	if diff := cmp.Diff(java.configs(t), ours.configs(t)); diff != "" {
 		t.Errorf("config topic: Java -, connectd +\n%s", diff)
@@ -31,22 +31,24 @@ func compareRecords(t *testing.T, java, ours *writer) {
 	if diff := cmp.Diff(java.offsets(), ours.offsets()); diff != "" {
 		t.Errorf("offset topic: Java -, connectd +\n%s", diff)
 	}
-	j, o := java.statuses(), ours.statuses()
-	keys := maps.Clone(j)
-	maps.Copy(keys, o)
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if diff := cmp.Diff(settled(j[key]), settled(o[key])); diff != "" {
-			t.Errorf("status topic, %s: Java -, connectd +\n%s\nJava     %v\nconnectd %v", key, diff, j[key], o[key])
-		}
-		for _, s := range o[key] {
-			if !slices.Contains(j[key], s) {
-				t.Errorf("status topic, %s: %s, which Java did not write: %v", key, s, j[key])
-			}
+	for i, op := range history {
+		if diff := cmp.Diff(java.after[i], ours.after[i]); diff != "" {
+			t.Errorf("status topic after %s: Java -, connectd +\n%s", op, diff)
 		}
 	}
+	written := map[string]bool{}
+	for _, r := range java.in("status") {
+		written[java.status(r)] = true
+	}
+	for _, r := range ours.in("status") {
+		if s := ours.status(r); !written[s] {
+			t.Errorf("status topic: a record like none of Java's: %s", s)
+		}
+	}
+	t.Logf("%d operations; %d records of Java's, %d of connectd's", len(history), len(java.records), len(ours.records))
 }
 
-// in gives the records of one of the topics, as texts of key, value, partition and headers, by what names their topic.
+// in gives the records of one of the topics.
 func (w *writer) in(topic string) (out []*kgo.Record) {
 	for _, r := range w.records {
 		if r.Topic == w.group+"-"+topic {
@@ -56,6 +58,7 @@ func (w *writer) in(topic string) (out []*kgo.Record) {
 	return out
 }
 
+// text is a record as it is compared.
 func (w *writer) text(r *kgo.Record, value string) string {
 	return fmt.Sprintf("%s %s headers %v partition %d", w.common(string(r.Key)), w.common(value), r.Headers, r.Partition)
 }
@@ -129,28 +132,19 @@ var (
 	whenFound = regexp.MustCompile(`"discoverTimestamp":\d{13}\}`)
 )
 
-// statuses are the records of the status topic by key, each once in a row.
-func (w *writer) statuses() map[string][]string {
-	out := map[string][]string{}
-	for _, r := range w.in("status") {
-		value := worker.ReplaceAllString(valueOf(r), `"worker_id":"{worker}","generation":1`)
-		value = trace.ReplaceAllString(value, `"trace":"{trace}"`)
-		value = whenFound.ReplaceAllString(value, `"discoverTimestamp":1}`)
-		value = passing.ReplaceAllString(value, "${1}null")
-		out[string(r.Key)] = append(out[string(r.Key)], w.text(r, value))
-	}
-	for key, list := range out {
-		out[key] = slices.Compact(list)
-	}
-	return out
+// status is a record of the status topic without what is another worker's.
+func (w *writer) status(r *kgo.Record) string {
+	value := worker.ReplaceAllString(valueOf(r), `"worker_id":"{worker}","generation":1`)
+	value = trace.ReplaceAllString(value, `"trace":"{trace}"`)
+	value = whenFound.ReplaceAllString(value, `"discoverTimestamp":1}`)
+	return w.text(r, passing.ReplaceAllString(value, "${1}null"))
 }
 
-// settled leaves out states that passed.
-func settled(list []string) (out []string) {
-	for i, s := range list {
-		if i == len(list)-1 || !strings.Contains(s, `"state":"UNASSIGNED"`) && !strings.Contains(s, `"state":"RESTARTING"`) {
-			out = append(out, s)
-		}
+// newest are the newest records of the status topic by key; those of what was removed are tombstones.
+func (w *writer) newest() map[string]string {
+	out := map[string]string{}
+	for _, r := range w.in("status") {
+		out[string(r.Key)] = w.status(r)
 	}
-	return slices.Compact(out)
+	return out
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -43,6 +44,7 @@ type Log struct {
 	reader *Reader        // its polling belongs to Start, then to the tailing goroutine
 	onRecs func([]client.LogRecord)
 	out    []client.LogRecord
+	lookAt time.Time // when to look whether the topic is there again; the tailing goroutine's, zero for not at all
 
 	mu      sync.Mutex
 	started bool
@@ -50,8 +52,10 @@ type Log struct {
 	next    map[connect.TopicPartition]int64
 	moved   chan struct{} // closed and replaced whenever next or resets change
 	resets  int           // how often positions went back or partitions away
-	hurry   int           // calls that wait for the end
-	refused error         // set while the brokers do not let this principal read
+	// cut are partitions that end before what was read of them. They wait for the tailing goroutine.
+	cut     map[connect.TopicPartition]bool
+	hurry   int   // calls that wait for the end
+	refused error // set while the brokers do not let this principal read
 }
 
 // Start implements storage.Log.
@@ -173,10 +177,17 @@ func (l *Log) tail() {
 		if hurried {
 			timeout = hurriedPoll
 		}
+		if !l.lookAt.IsZero() {
+			timeout = min(timeout, max(0, time.Until(l.lookAt)))
+		}
 		recs, err := l.reader.Poll(l.life, timeout)
 		l.hand(recs)
 		if err != nil && l.life.Err() == nil {
 			l.recover(err)
+		}
+		l.resetCut()
+		if !l.lookAt.IsZero() && !time.Now().Before(l.lookAt) {
+			l.look()
 		}
 		l.advance(l.reader.pos)
 		if hurried {
@@ -293,18 +304,27 @@ func (l *Log) ReadToEnd(ctx context.Context) error {
 	}
 }
 
-// ends asks for the ends of the partitions that are read, and tells how many resets came before.
+// ends asks for the ends of the partitions that are read, and tells how many resets came before. An end below what was read
+// before the question says that the topic is not the one that was read.
 func (l *Log) ends(ctx context.Context) (ends map[connect.TopicPartition]int64, resets int, err error) {
+	var read map[connect.TopicPartition]int64
 	ends, err = l.offsets(ctx, func() map[connect.TopicPartition]int64 {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		resets = l.resets
+		resets, read = l.resets, maps.Clone(l.next)
 		specs := map[connect.TopicPartition]int64{}
 		for tp := range l.next {
 			specs[tp] = Latest
 		}
 		return specs
 	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for tp, end := range ends {
+		if end < read[tp] && l.resets == resets {
+			l.cut[tp] = true
+		}
+	}
 	return ends, resets, err
 }
 
@@ -315,6 +335,10 @@ func (l *Log) await(ctx context.Context, ends map[connect.TopicPartition]int64, 
 		behind, moved, refused := "", l.moved, l.refused
 		reset = l.resets != resets
 		for tp, end := range ends {
+			if l.cut[tp] {
+				behind = fmt.Sprintf("partition %d ends at %d, and was read up to %d", tp.Partition, end, l.next[tp])
+				break
+			}
 			if l.next[tp] < end {
 				behind = fmt.Sprintf("partition %d is read up to %d of %d", tp.Partition, l.next[tp], end)
 				break

@@ -4,14 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
 )
 
-// lookAgain bounds the questions that are asked when a topic has changed under its reader.
-const lookAgain = 10 * time.Second
+const (
+	// resetTimeout bounds the question where a topic begins that has changed under its reader.
+	resetTimeout = 10 * time.Second
+	// lookAgain is the pause between two looks whether a topic that is gone is there again: librdkafka would look after
+	// five minutes.
+	lookAgain = time.Second
+)
 
 // recover reports what went wrong, and goes on where that is possible.
 func (l *Log) recover(err error) {
@@ -32,15 +39,15 @@ func (l *Log) recover(err error) {
 			changed = changed || errors.Is(e, client.ErrUnknownTopic)
 		}
 	}
-	if changed {
-		l.comparePartitions()
+	if changed && l.lookAt.IsZero() {
+		l.lookAt = time.Now()
 	}
 }
 
 // reset reads a partition again from its first record, because the position is none of its: it was cut, or made anew with
 // its topic. A compacted topic's records may be read twice.
 func (l *Log) reset(tp connect.TopicPartition) {
-	ctx, cancel := context.WithTimeout(l.life, lookAgain)
+	ctx, cancel := context.WithTimeout(l.life, resetTimeout)
 	defer cancel()
 	was, _ := l.reader.Position(tp)
 	start := Earliest
@@ -50,24 +57,41 @@ func (l *Log) reset(tp connect.TopicPartition) {
 	}
 	if err := l.reader.Seek(tp, start); err != nil {
 		l.report(err)
+		l.mu.Lock()
+		delete(l.cut, tp)
+		l.mu.Unlock()
 		return
 	}
 	l.report(&ResetError{Partition: tp.Partition, Position: was, Start: start})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.next[tp] = start
+	delete(l.cut, tp)
 	l.wentBack()
 }
 
-// comparePartitions ends the reading of partitions that the topic, made anew with fewer, has no more, and begins with new
-// ones. A topic that is gone altogether may come back as it was.
-func (l *Log) comparePartitions() {
+// resetCut resets partitions whose ends were seen to be before what was read.
+func (l *Log) resetCut() {
+	l.mu.Lock()
+	cut := slices.Collect(maps.Keys(l.cut))
+	l.mu.Unlock()
+	for _, tp := range cut {
+		l.reset(tp)
+		l.lookAt = time.Now()
+	}
+}
+
+// look sees whether a topic that has changed is there, ends the reading of partitions that it has no more, and begins with
+// new ones. It is the tailing goroutine's.
+func (l *Log) look() {
 	ctx, cancel := context.WithTimeout(l.life, lookAgain)
 	defer cancel()
 	n, err := l.reader.Partitions(ctx, l.topic)
-	if err != nil {
-		return // it has been reported that the topic is gone
+	if err != nil { // it has been reported
+		l.lookAt = time.Now().Add(lookAgain)
+		return
 	}
+	l.lookAt = time.Time{}
 	l.mu.Lock()
 	for tp := range l.next {
 		if tp.Partition < n {
@@ -77,11 +101,13 @@ func (l *Log) comparePartitions() {
 			l.log.Debug("a partition that is gone was not read", "topic", tp.Topic, "partition", tp.Partition, "error", err)
 		}
 		delete(l.next, tp)
+		delete(l.cut, tp)
 		l.wentBack()
 	}
 	l.mu.Unlock()
-	if err := l.addPartitions(ctx); err != nil {
-		l.report(err)
+	if err := l.addPartitions(ctx); err != nil && l.life.Err() == nil {
+		l.log.Debug("new partitions cannot be read yet", "topic", l.topic, "error", err)
+		l.lookAt = time.Now().Add(lookAgain)
 	}
 }
 
