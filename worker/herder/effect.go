@@ -151,6 +151,8 @@ const (
 	TimerReread
 	// TimerMismatch ends the pause before the next round, after two or more in a row in which the leader was behind a member.
 	TimerMismatch
+	// TimerRepair ends the time that a connector has to generate task configs that the topic has lost.
+	TimerRepair
 )
 
 // ConfigRecord is one thing to write to the config topic.

@@ -51,27 +51,30 @@ type Herder struct {
 	requests []Requested // waiting for the group to settle, or for a write
 	// altering are the connectors whose offsets are being changed, with the request that asked for it.
 	altering map[string]ReplyID
-	writing  *write    // the write under way
-	keyDue   time.Time // timer set for the session key's expiry
-	hold     bool      // the last write of the leader's own failed; wait for the timer
-	unread   bool      // a write failed, and the topic was not read to its end since: it may be there all the same
-	closing  bool
-	exited   bool
+	// unreadable are connectors whose task configs cannot be read from the topic, with the time when the leader acts.
+	unreadable map[string]time.Time
+	writing    *write    // the write under way
+	keyDue     time.Time // timer set for the session key's expiry
+	hold       bool      // the last write of the leader's own failed; wait for the timer
+	unread     bool      // a write failed, and the topic was not read to its end since: it may be there all the same
+	closing    bool
+	exited     bool
 }
 
 // New makes a machine that waits for Started.
 func New(cfg Config) *Herder {
 	return &Herder{
-		cfg:       cfg,
-		snap:      cluster.EmptySnapshot(),
-		group:     group{generation: -1, memory: assign.State{}},
-		assigned:  map[Work]bool{},
-		work:      map[Work]*work{},
-		configGen: map[string]uint64{},
-		tasksGen:  map[string]uint64{},
-		carried:   map[Work][]ReplyID{},
-		gen:       map[string]*generation{},
-		altering:  map[string]ReplyID{},
+		cfg:        cfg,
+		snap:       cluster.EmptySnapshot(),
+		group:      group{generation: -1, memory: assign.State{}},
+		assigned:   map[Work]bool{},
+		work:       map[Work]*work{},
+		configGen:  map[string]uint64{},
+		tasksGen:   map[string]uint64{},
+		carried:    map[Work][]ReplyID{},
+		gen:        map[string]*generation{},
+		altering:   map[string]ReplyID{},
+		unreadable: map[string]time.Time{},
 	}
 }
 
@@ -141,6 +144,7 @@ func (h *Herder) settle() {
 	h.maybeJoin()
 	h.maybeRotateKey()
 	h.repairStopped()
+	h.repairLost()
 	h.serveRequests()
 	h.generatePending()
 }
