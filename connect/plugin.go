@@ -88,6 +88,10 @@ type Transformable struct {
 	Value       any
 	TimestampMs int64 // -1 for none
 	Headers     []Header
+
+	// FromSink tells that the record was read from Kafka, at Offset. What changes these two has no effect.
+	FromSink bool
+	Offset   int64
 }
 
 // TransformPlugin describes a transform.

@@ -3,9 +3,12 @@
 package all
 
 import (
+	"time"
+
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connectors/converter"
 	"github.com/connectd/connectd/connectors/file"
+	"github.com/connectd/connectd/connectors/transform"
 )
 
 // Deps is what some plugins need from the program that contains them.
@@ -17,6 +20,7 @@ type Deps struct {
 // Register hands every plugin to a registrar.
 func Register(r connect.Registrar, deps Deps) {
 	converter.Register(r)
+	transform.Register(r, time.Now)
 	file.Register(r)
 	for _, register := range deps.More {
 		register(r)

@@ -199,6 +199,7 @@ func (c *sinkConverting) transform(ctx context.Context, r *ConsumedRecord, out *
 		*t = connect.Transformable{
 			Topic: out.Topic, Partition: out.Partition, KeySchema: out.KeySchema, Key: out.Key,
 			ValueSchema: out.ValueSchema, Value: out.Value, TimestampMs: ts, Headers: append([]connect.Header(nil), out.Headers...),
+			FromSink: true, Offset: out.Offset,
 		}
 		return applyChain(c.chain, t)
 	}
