@@ -33,6 +33,7 @@ const (
 	codeUnknownPartition = -190
 	codeMaxPollExceeded  = -147
 	codeNoOffset         = -168
+	codeNoEntry          = -156
 
 	codeOffsetOutOfRange   = 1
 	codeUnknownTopicOrPar  = 3
@@ -95,6 +96,10 @@ var authorizationCodes = []int{codeTopicAuth, codeGroupAuth, codeClusterAuth, 53
 // leadershipCodes are the protocol's errors of a partition whose leader has changed: leader not available, not leader or
 // follower, listener not found, fenced and unknown leader epoch.
 var leadershipCodes = []int{5, 6, 72, 74, 75}
+
+// notThereCodes are the errors of a topic or partition of which the client does not know. It keeps the answer that there is no
+// such topic for minutes, while one that was made a moment ago is unknown to some broker for milliseconds.
+var notThereCodes = []int{codeNoEntry, codeUnknownTopic, codeUnknownPartition, codeUnknownTopicOrPar}
 
 // IsAuthorization tells whether err is a missing ACL.
 func IsAuthorization(err error) bool { return errors.Is(err, client.ErrUnauthorized) }

@@ -318,7 +318,7 @@ func topicOf(md *C.struct_rd_kafka_metadata) (int32, error) {
 func (h *handle) listOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error) {
 	out, err := h.askOffsets(ctx, specs, committed)
 	var e *Error
-	if !errors.As(err, &e) || !slices.Contains(leadershipCodes, e.Code) {
+	if !errors.As(err, &e) || !slices.Contains(leadershipCodes, e.Code) && !slices.Contains(notThereCodes, e.Code) {
 		return out, err
 	}
 	topics := map[string]bool{}
