@@ -197,9 +197,19 @@ func (c *copied) longestPause() pause {
 	return c.pause
 }
 
+// storedOffset is a source position, and when the worker wrote it.
+type storedOffset struct {
+	offset int64
+	at     time.Time
+}
+
+func (o storedOffset) String() string {
+	return fmt.Sprintf("%d at %s", o.offset, o.at.UTC().Format("15:04:05.000"))
+}
+
 // offsetHistory reads an offset topic from its beginning and returns, for each source partition, the positions in the order
 // in which they were stored.
-func offsetHistory(t testing.TB, bootstrap, topic string) map[string][]int64 {
+func offsetHistory(t testing.TB, bootstrap, topic string) map[string][]storedOffset {
 	t.Helper()
 	cl := kafkaClient(t, bootstrap)
 	ends, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), topic)
@@ -217,7 +227,7 @@ func offsetHistory(t testing.TB, bootstrap, topic string) map[string][]int64 {
 		}
 	})
 	cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: assign})
-	history := map[string][]int64{}
+	history := map[string][]storedOffset{}
 	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
 		for len(left) > 0 {
 			fetches := cl.PollFetches(ctx)
@@ -235,7 +245,7 @@ func offsetHistory(t testing.TB, bootstrap, topic string) map[string][]int64 {
 				if err := json.Unmarshal(r.Value, &position); err != nil {
 					t.Errorf("%s holds %s: %v", topic, r.Value, err)
 				}
-				history[string(r.Key)] = append(history[string(r.Key)], position.Offset)
+				history[string(r.Key)] = append(history[string(r.Key)], storedOffset{position.Offset, r.Timestamp})
 			})
 		}
 		return nil
@@ -244,11 +254,11 @@ func offsetHistory(t testing.TB, bootstrap, topic string) map[string][]int64 {
 }
 
 // setbacks tells where stored positions went back to earlier ones.
-func setbacks(history map[string][]int64) (out []string) {
+func setbacks(history map[string][]storedOffset) (out []string) {
 	for key, positions := range history {
 		for i := 1; i < len(positions); i++ {
-			if positions[i] < positions[i-1] {
-				out = append(out, fmt.Sprintf("%s: %d after %d", key, positions[i], positions[i-1]))
+			if positions[i].offset < positions[i-1].offset {
+				out = append(out, fmt.Sprintf("%s: %v after %v", key, positions[i], positions[i-1]))
 			}
 		}
 	}
