@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/config"
+	"github.com/connectd/connectd/internal/jackson"
 	"github.com/connectd/connectd/internal/testkit"
 )
 
@@ -131,14 +133,34 @@ func plain(t *testing.T, answer []byte) any {
 	if o, ok := v.(object); ok {
 		delete(o, "type")
 	}
+	shortest(v)
 	return v
+}
+
+// shortest writes all floats with as few digits as tell them apart, as Java does since 19.
+func shortest(v any) {
+	switch v := v.(type) {
+	case list:
+		for _, e := range v {
+			shortest(e)
+		}
+	case object:
+		for name, e := range v {
+			text, ok := e.(string)
+			bits := map[string]int{"f32": 32, "f64": 64}[name]
+			if f, err := strconv.ParseFloat(text, 64); ok && bits > 0 && err == nil {
+				v[name] = jackson.FormatFloat(f, bits)
+			}
+			shortest(e)
+		}
+	}
 }
 
 // sameError tells whether an error says what Java's does. Where Java's has an address or the text of another library, the
 // beginning decides.
 func sameError(java, ours string) bool {
 	for _, vague := range []string{
-		"No value specified for static field: ", "Invalid regex: ", "Timestamp missing on record", "Could not parse timestamp: value",
+		"No value specified for static field: ", "Invalid regex: Cannot invoke", "Cannot mask value of type: ", "Timestamp missing on record", "Could not parse timestamp: value",
 		"Invalid default value",
 	} {
 		if i := strings.Index(java, vague); i >= 0 {
@@ -149,6 +171,8 @@ func sameError(java, ours string) bool {
 	for _, other := range [][2]string{
 		// What a value must be is said by package connect in words of its own.
 		{"Invalid value: ", "invalid value"},
+		{"Invalid Java object ", "invalid value"},
+		{"Struct schemas do not match.", "the schema of a struct value"},
 		{"Cannot invoke", "Field does not exist"},
 		{"Kafka Connect Date type", "a Date must be"},
 		{"Kafka Connect Time type", "a Time must be"},
@@ -168,6 +192,9 @@ func sameError(java, ours string) bool {
 func compare(t *testing.T, request []byte, javaAnswer []byte) {
 	t.Helper()
 	want, got := plain(t, javaAnswer), plain(t, text(plugins.ask(t, request)))
+	if reflect.DeepEqual(want, got) {
+		return
+	}
 	w, _ := want.(object)
 	g, _ := got.(object)
 	javaError, failed := w["error"].(string)

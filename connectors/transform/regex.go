@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 
@@ -23,10 +24,52 @@ func compile(text string) (*pattern, error) {
 	}
 	part, err := regexp.Compile(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w (look-around, back references and possessive quantifiers are not supported)", err)
+		return nil, inJavaWords(err, text)
 	}
 	whole, err := regexp.Compile(`\A(?:` + text + `)\z`)
+	if err != nil { // a quotation up to the end of the text
+		whole, err = regexp.Compile(`\A(?:` + text + `\E)\z`)
+	}
 	return &pattern{whole, part}, err
+}
+
+// inJavaWords says what is wrong with an expression as Java would, where it is wrong for Java too.
+func inJavaWords(err error, text string) error {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	at := func(what string, index int) error {
+		if index >= 0 {
+			what += " near index " + strconv.Itoa(index)
+		}
+		what += "\n" + text
+		if index >= 0 && index < len(text) {
+			what += "\n" + strings.Repeat(" ", index) + "^"
+		}
+		return errors.New(what)
+	}
+	switch e.Code {
+	case syntax.ErrMissingParen:
+		return at("Unclosed group", len(text))
+	case syntax.ErrMissingBracket:
+		return at("Unclosed character class", len(text)-1)
+	case syntax.ErrMissingRepeatArgument:
+		if i := dangling(text); i >= 0 {
+			return at("Dangling meta character '"+text[i:i+1]+"'", i)
+		}
+	}
+	return fmt.Errorf("%w (look-around, back references and possessive quantifiers are not supported)", err)
+}
+
+// dangling finds a quantifier at the beginning of an expression, group or branch.
+func dangling(text string) int {
+	for i := range text {
+		if strings.IndexByte("*+?", text[i]) >= 0 && (i == 0 || strings.IndexByte("(|", text[i-1]) >= 0 && (i == 1 || text[i-2] != '\\')) {
+			return i
+		}
+	}
+	return -1
 }
 
 // misread finds what Java and RE2 both accept but understand differently: operators within character classes, and the

@@ -128,7 +128,9 @@ func (a *asking) validations() {
 	a.validate("RegexRouter", "regex", "(", "replacement", "$9")
 	a.validate("predicates.HasHeaderKey", "name", "")
 	a.validate("predicates.TopicNameMatches", "pattern", "")
-	a.validate("predicates.TopicNameMatches", "pattern", "[")
+	for _, p := range []string{"[", "(a", "x[^", "*a", "a(+)", "a|?", "((a)", "(?<n>a", "a[b"} {
+		a.validate("predicates.TopicNameMatches", "pattern", p)
+	}
 }
 
 func (a *asking) topics() {

@@ -28,7 +28,9 @@ var timestampConverterDef = config.New(
 type timestampConverter struct {
 	field  string
 	target timestampType
-	format *dateFormat // nil for none
+	// required and optional are the schemas of what comes out.
+	required, optional *connect.Schema
+	format             *dateFormat // nil for none
 	// Of a unix timestamp: how many make a millisecond, or how many milliseconds it is.
 	perMs, msPer int64
 	read         reader
@@ -53,6 +55,7 @@ func newTimestampConverter(now func() time.Time) func(config.Values) (change, er
 		t := &timestampConverter{
 			field: v.String("field"), target: timestampType(v.String("target.type")), perMs: 1, msPer: 1, read: newReader(v),
 		}
+		t.required, t.optional = t.target.schemas()
 		switch v.String("unix.precision") {
 		case "seconds":
 			t.msPer = 1000
@@ -85,7 +88,7 @@ func (t *timestampConverter) apply(_ *connect.Transformable, in connect.SchemaAn
 		out.Value, err = t.schemaless(in.Value)
 		return out, err
 	case t.field == "":
-		out.Schema = t.target.schema(in.Schema.Optional)
+		out.Schema = t.schemaFor(in.Schema)
 		from, err := typeOf(in.Schema)
 		if err == nil {
 			out.Value, err = t.convert(in.Value, from)
@@ -139,7 +142,7 @@ func (t *timestampConverter) schema(from *connect.Schema) (*connect.Schema, erro
 	for _, f := range from.Fields {
 		schema := f.Schema
 		if f.Name == t.field {
-			schema = t.target.schema(schema.Optional)
+			schema = t.schemaFor(schema)
 		}
 		if err := addField(to, f.Name, schema); err != nil {
 			return nil, err
@@ -182,19 +185,27 @@ func (t *timestampConverter) convertIn(from *connect.Struct, schema *connect.Sch
 	return to, nil
 }
 
-// schema is that of values of the type.
-func (t timestampType) schema(optional bool) *connect.Schema {
-	both := map[timestampType][2]*connect.Schema{
-		typeString:    {connect.StringSchema, connect.OptionalStringSchema},
-		typeUnix:      {connect.Int64Schema, connect.OptionalInt64Schema},
-		typeDate:      {connect.DateSchema, connect.OptionalDateSchema},
-		typeTime:      {connect.TimeSchema, connect.OptionalTimeSchema},
-		typeTimestamp: {connect.TimestampSchema, connect.OptionalTimestampSchema},
-	}[t]
-	if optional {
-		return both[1]
+// schemaFor is the schema that takes the place of another.
+func (t *timestampConverter) schemaFor(from *connect.Schema) *connect.Schema {
+	if from.Optional {
+		return t.optional
 	}
-	return both[0]
+	return t.required
+}
+
+// schemas are those of values of the type.
+func (t timestampType) schemas() (required, optional *connect.Schema) {
+	switch t {
+	case typeString:
+		return connect.StringSchema, connect.OptionalStringSchema
+	case typeUnix:
+		return connect.Int64Schema, connect.OptionalInt64Schema
+	case typeDate:
+		return connect.DateSchema, connect.OptionalDateSchema
+	case typeTime:
+		return connect.TimeSchema, connect.OptionalTimeSchema
+	}
+	return connect.TimestampSchema, connect.OptionalTimestampSchema
 }
 
 // typeOf tells which representation a schema stands for.
