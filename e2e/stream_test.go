@@ -15,7 +15,9 @@ import (
 
 func kafkaClient(t testing.TB, bootstrap string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(100 * time.Millisecond)}, opts...)...)
+	// A broker that has just been started, or is being stopped, may close a connection at once: no reason to give up.
+	own := []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(100 * time.Millisecond), kgo.AlwaysRetryEOF()}
+	cl, err := kgo.NewClient(append(own, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
