@@ -2,6 +2,7 @@ package transform
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connect/config"
@@ -60,8 +61,8 @@ func (f *flatten) flattenMap(value any, prefix string, into map[string]any) erro
 	if err != nil {
 		return err
 	}
-	for key, value := range m {
-		name := f.name(prefix, key)
+	for _, key := range slices.Sorted(maps.Keys(m)) { // in order, so that equal records give equal results and errors
+		value, name := m[key], f.name(prefix, key)
 		if value == nil {
 			into[name] = nil
 			continue

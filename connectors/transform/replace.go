@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -106,8 +107,14 @@ func (r *replaceField) apply(_ *connect.Transformable, in connect.SchemaAndValue
 		}
 		renamed := make(map[string]any, len(m))
 		for name, value := range m {
-			if r.stays(name) {
-				renamed[by(r.renames, name)] = value
+			if _, moves := r.renames[name]; r.stays(name) && !moves {
+				renamed[name] = value
+			}
+		}
+		// Then the others: where a new name was taken it is the renamed field that stays. In Java hashes decide.
+		for _, name := range slices.Sorted(maps.Keys(r.renames)) {
+			if value, ok := m[name]; ok && r.stays(name) {
+				renamed[r.renames[name]] = value
 			}
 		}
 		return connect.SchemaAndValue{Value: renamed}, nil

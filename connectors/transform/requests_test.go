@@ -211,7 +211,7 @@ func (a *asking) fields() {
 		a.values("ReplaceField$Value", set("exclude", "name,none", "renames", "id:key,score:points"), every...)
 		a.values("ReplaceField$Value", set("include", "name,id", "exclude", "id"), every...)
 		a.values("ReplaceField$Value", set("renames", "id:name"), full)
-		a.values("ReplaceField$Value", set("renames", "none:name"), full, loose)
+		a.values("ReplaceField$Value", set("renames", "none:name"), full)
 		a.values("SetSchemaMetadata$Value", set("schema.name", "other"), every...)
 		a.values("SetSchemaMetadata$Value", set("schema.version", "9", "schema.name", "n"), full, sparse)
 		a.values("ValueToKey", set("fields", "name,id"), every...)
