@@ -60,8 +60,8 @@ func configuration() []section {
 		},
 		{
 			title: "Transformations and predicates",
-			intro: "Settings below `transforms.NAME.`, besides those of the transformation itself. Predicates have `type` and `plugin.version` " +
-				"below `predicates.NAME.`.",
+			intro: "Settings below `transforms.NAME.`, besides [those of the transformation itself](transformations.md). Predicates have `type` " +
+				"and `plugin.version` below `predicates.NAME.`.",
 			def: connconf.TransformDef(),
 		},
 		{
@@ -85,7 +85,10 @@ func configuration() []section {
 
 // pages returns every generated page by file name.
 func pages() map[string]string {
-	return map[string]string{"configuration.md": render("Configuration reference", configuration())}
+	return map[string]string{
+		"configuration.md":   render("Configuration reference", configuration()),
+		"transformations.md": render("Transformations and predicates", transformations()),
+	}
 }
 
 func render(title string, sections []section) string {
