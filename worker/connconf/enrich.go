@@ -90,6 +90,11 @@ func (c chainPart) checkType(prefix, key string, value any) error {
 		return &config.Error{Name: key, Text: "Config '" + prefix + "negate' was provided but there is no config '" + prefix +
 			"predicate' defining a predicate to be negated."}
 	}
+	if class, ok := value.(config.Class); ok {
+		if of := variants(c.plugins, string(class), c.kind); of != nil {
+			return &config.Error{Name: key, Text: "This class is abstract and cannot be created. Did you mean " + strings.Join(of, ", ") + "?"}
+		}
+	}
 	if err := checkClass(c.plugins, key, value, c.kind); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package connconf
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/connectd/connectd/connect/config"
 )
@@ -72,6 +73,16 @@ func versionOf(plugins Plugins, classOrAlias string, kinds ...Kind) any {
 		}
 	}
 	return nil
+}
+
+// variants are the plugins of a kind that are classes within a class: Java's transformations of keys and of values.
+func variants(plugins Plugins, class string, kind Kind) (out []string) {
+	for _, p := range plugins.List(kind) {
+		if strings.HasPrefix(p.Class, class+"$") {
+			out = append(out, p.Class)
+		}
+	}
+	return out
 }
 
 // checkClass says what is wrong with a class that exists as a value for a property of the kind.

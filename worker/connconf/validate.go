@@ -90,7 +90,7 @@ func (r *Request) def() (*config.Def, error) {
 	}
 	def.WithClasses(func(class string) bool {
 		_, ok := r.Plugins.Resolve(class)
-		return ok
+		return ok || variants(r.Plugins, class, Transformation) != nil // Java has a class for them to be in
 	})
 	return def, enrich(def, r.Plugins, r.Props)
 }
