@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -44,6 +45,12 @@ func (s *Server) putConfig(q *request) (*response, error) {
 
 func (s *Server) patchConfig(q *request) (*response, error) {
 	patch, err := api.DecodePatch(q.body)
+	if errors.Is(err, api.ErrNoPatch) {
+		// Java looks for the connector before it notices that there is nothing to change.
+		if _, missing := s.herder.ConnectorConfig(q.ctx, q.param("connector")); missing != nil {
+			return nil, missing
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

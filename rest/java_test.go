@@ -67,7 +67,9 @@ func TestJavaSession(t *testing.T) {
 		t.Run(fmt.Sprintf("%03d %s %s", i, e.Method, strings.ReplaceAll(e.Path, "/", "|")), func(t *testing.T) {
 			h.play(t, e)
 			resp, body := rawExchange(t, addr, e)
-			calls := slices.DeleteFunc(h.take(), func(c call) bool { return c.method == "VerifySignature" })
+			// Whether there is such a connector may be asked even for a patch that is none.
+			harmless := []string{"VerifySignature", "ConnectorConfig"}
+			calls := slices.DeleteFunc(h.take(), func(c call) bool { return slices.Contains(harmless, c.method) })
 			if asked := len(calls) > 0; asked && (e.Origin == "rest" || e.Origin == "none") {
 				t.Errorf("the herder was asked: %v", calls)
 			}

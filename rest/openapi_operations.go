@@ -146,7 +146,8 @@ var operations = map[string]operation{
 	},
 	"GET /connector-plugins/{plugin}/config": {
 		id: "getPluginConfig", tag: pluginTag, summary: "Config keys of a plugin",
-		answers: map[int]any{200: []api.ConfigKeyInfo{}}, failures: map[int]string{404: notFound},
+		query:   []queryParameter{{name: "version", kind: "string", doc: "Refuse to answer if the plugin has another version."}},
+		answers: map[int]any{200: []api.ConfigKeyInfo{}}, failures: map[int]string{400: "The plugin has another version.", 404: notFound},
 	},
 	"PUT /connector-plugins/{plugin}/config/validate": {
 		id: "validateConfig", tag: pluginTag, summary: "Check a config without creating a connector", body: api.Config{},

@@ -11,7 +11,11 @@ import (
 
 // rawPath is the path as the client wrote it; net/url repairs some characters that Java's server refuses.
 func rawPath(r *http.Request) string {
-	if path, _, _ := strings.Cut(r.RequestURI, "?"); strings.HasPrefix(path, "/") {
+	path := r.RequestURI
+	if end := strings.IndexAny(path, "?#"); end >= 0 {
+		path = path[:end]
+	}
+	if strings.HasPrefix(path, "/") {
 		return path
 	}
 	return r.URL.EscapedPath()
@@ -24,7 +28,7 @@ func cleanPath(raw string) (string, *api.Error) {
 		return "", &api.Error{Status: http.StatusBadRequest, Message: why}
 	}
 	for _, c := range []byte(raw) {
-		if c <= ' ' || c == 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
 			return refuse("Illegal Path Character")
 		}
 	}

@@ -3,6 +3,7 @@ package rest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/connectd/connectd/rest/api"
@@ -23,8 +24,36 @@ func (s *Server) listPlugins(q *request) (*response, error) {
 }
 
 func (s *Server) pluginConfig(q *request) (*response, error) {
-	keys, err := s.herder.PluginConfig(q.ctx, q.param("plugin"))
-	return &response{status: http.StatusOK, body: append([]api.ConfigKeyInfo{}, keys...)}, err
+	plugin := q.param("plugin")
+	keys, err := s.herder.PluginConfig(q.ctx, plugin)
+	if err != nil {
+		return nil, err
+	}
+	if wanted, given := q.URL.Query()["version"]; given {
+		if err := s.checkVersion(plugin, wanted[0]); err != nil {
+			return nil, err
+		}
+	}
+	return ok(append([]api.ConfigKeyInfo{}, keys...))
+}
+
+// checkVersion refuses another version of a plugin than the one that is there (KIP-891).
+func (s *Server) checkVersion(plugin, wanted string) error {
+	for _, p := range s.herder.Plugins(false) {
+		simple := p.Class[strings.LastIndexByte(p.Class, '.')+1:]
+		if p.Class != plugin && !slices.Contains([]string{simple, withoutSuffix(simple)}, plugin) {
+			continue
+		}
+		if wanted == string(p.Version) || wanted == "latest" {
+			return nil
+		}
+		return &api.Error{
+			Status: http.StatusBadRequest,
+			Message: fmt.Sprintf("Plugin %s not found that matches the version range [%s,%s], available versions: [%s]",
+				p.Class, wanted, wanted, p.Version),
+		}
+	}
+	return nil
 }
 
 func (s *Server) validate(q *request) (*response, error) {

@@ -73,8 +73,8 @@ func options(allowed []string) http.HandlerFunc {
 // refuses gives the status with which a request's media types rule it out, 0 when they do not.
 func (rt route) refuses(r *http.Request) int {
 	if given := r.Header.Get("Content-Type"); given != "" {
-		media, _, _ := mime.ParseMediaType(given)
-		if !strings.Contains(media, "/") {
+		media, _, err := mime.ParseMediaType(given)
+		if err != nil || !strings.Contains(media, "/") {
 			return http.StatusBadRequest
 		}
 		if rt.consumes && !matchesJSON(media) {

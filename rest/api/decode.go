@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -130,22 +131,20 @@ func (s *scanner) createConnector(t token, req *CreateConnectorRequest) error {
 	default:
 		return s.cannotConstruct(t, createClass)
 	}
-	unknown := ""
+	var unknown *string
 	err := s.object(func(name string) error {
 		if !slices.Contains([]string{"name", "config", "initial_state"}, name) {
-			if unknown == "" {
-				unknown = name
-			}
+			unknown = cmp.Or(unknown, &name)
 			return s.skipValue()
 		}
 		return s.at(createClass+`["`+name+`"]`, func() error { return s.createField(name, req) })
 	})
-	if err != nil || unknown == "" {
+	if err != nil || unknown == nil {
 		return err
 	}
-	return s.at(createClass+`["`+unknown+`"]`, func() error {
+	return s.at(createClass+`["`+*unknown+`"]`, func() error {
 		return s.fail(s.pos, "Unrecognized field \"%s\" (class %s), not marked as ignorable (3 known properties: \"config\", \"name\", \"initial_state\")",
-			unknown, createClass)
+			*unknown, createClass)
 	})
 }
 
@@ -197,6 +196,9 @@ func nullPointer(method, variable string) error {
 	}
 }
 
+// ErrNoPatch is what DecodePatch says of a body that is empty or null.
+var ErrNoPatch = nullPointer("java.util.Map.forEach(java.util.function.BiConsumer)", "patch")
+
 // DecodePatch reads the body of PATCH /connectors/{connector}/config: null removes a key. Errors are *Error with status 500.
 func DecodePatch(body []byte) (Config, error) {
 	var out Config
@@ -205,7 +207,7 @@ func DecodePatch(body []byte) (Config, error) {
 		return err
 	})
 	if errors.Is(err, errEmpty) {
-		return nil, nullPointer("java.util.Map.forEach(java.util.function.BiConsumer)", "patch")
+		return nil, ErrNoPatch
 	}
 	return out, err
 }

@@ -139,24 +139,24 @@ func (s *scanner) bean(t token, class string, known []string, properties string,
 		})
 	}
 	seen := map[string]bool{}
-	unknown := ""
+	var unknown *string
 	err := s.object(func(name string) error {
 		made := len(seen) == len(known)
 		isKnown := slices.Contains(known, name)
 		if !isKnown && !made {
-			unknown = cmp.Or(unknown, name)
+			unknown = cmp.Or(unknown, &name)
 			return s.skipValue()
 		}
 		t, err := s.value()
 		if err != nil {
 			return err
 		}
-		if made && (unknown != "" || !isKnown) {
+		if made && (unknown != nil || !isKnown) {
 			at := s.pos
 			if t.kind == 's' {
 				at = t.start + 1 // Java reads strings when they are asked for
 			}
-			return unrecognized(cmp.Or(unknown, name), at)
+			return unrecognized(*cmp.Or(unknown, &name), at)
 		}
 		return s.at(link(name), func() error {
 			if err := field(name, t); err != nil {
@@ -169,8 +169,8 @@ func (s *scanner) bean(t token, class string, known []string, properties string,
 			return nil
 		})
 	})
-	if err == nil && unknown != "" {
-		return unrecognized(unknown, s.pos)
+	if err == nil && unknown != nil {
+		return unrecognized(*unknown, s.pos)
 	}
 	return err
 }
