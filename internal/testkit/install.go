@@ -132,6 +132,13 @@ func newInstallation(r release) (*installation, error) {
 	return in, nil
 }
 
+func (in *installation) what() string {
+	if in.logging == nil {
+		return "the jars that a test needs"
+	}
+	return "Apache Kafka " + in.version
+}
+
 func (in *installation) path(names ...string) string {
 	return filepath.Join(append([]string{in.dir}, names...)...)
 }
@@ -152,12 +159,12 @@ func (in *installation) fetch() error {
 	}
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return fmt.Errorf("%w: mvn is not in PATH: install Maven, which fetches Kafka %s", errMissing, in.version)
+		return fmt.Errorf("%w: mvn is not in PATH: install Maven, which fetches %s", errMissing, in.what())
 	}
 	if err := os.WriteFile(in.path("pom.xml"), in.pom, 0o644); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "testkit: fetching Apache Kafka %s with mvn into %s\n", in.version, in.dir)
+	fmt.Fprintf(os.Stderr, "testkit: fetching %s with mvn into %s\n", in.what(), in.dir)
 	part := in.path("libs.part")
 	if err := os.RemoveAll(part); err != nil {
 		return err
@@ -165,7 +172,7 @@ func (in *installation) fetch() error {
 	command := exec.Command(mvn, "-q", "-B", "-f", in.path("pom.xml"), "-Dkafka.version="+in.version,
 		"dependency:copy-dependencies", "-DoutputDirectory="+part, "-DincludeScope=runtime")
 	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: mvn could not fetch Kafka %s: %w\n%s", errMissing, in.version, err, tail(string(out), 2000))
+		return fmt.Errorf("%w: mvn could not fetch %s: %w\n%s", errMissing, in.what(), err, tail(string(out), 2000))
 	}
 	return os.Rename(part, in.path("libs"))
 }
