@@ -20,7 +20,7 @@ SOAK_LOGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/connectd
@@ -32,6 +32,14 @@ test: ## all tests with the race detector, those on real Kafka included
 	  echo "!!! java or mvn is missing: the tests on real Kafka are skipped (KAFKA_BOOTSTRAP serves some of them)" >&2; fi
 	@# -count=1: the tests of the binary build it themselves, which Go's test cache does not see
 	$(GO) test -race -count=1 -timeout $(TIMEOUT) $(ARGS) $(PKG)
+
+.PHONY: conformance
+conformance: ## ask connectd what a Java worker was asked, compare with its recorded answers, and count
+	$(GO) test -run '^Test(Conformance|Recordings|DifferencesAreDocumented)$$' -count=1 -v $(ARGS) ./e2e
+
+.PHONY: record
+record: ## ask a Java worker the requests of `make conformance` first, and record its answers anew
+	$(GO) test -run '^TestConformance$$' -count=1 -v -timeout 30m $(ARGS) ./e2e -record
 
 .PHONY: demo
 demo: build ## two Kafka clusters, two workers and a mirror in one process

@@ -78,7 +78,7 @@ func pythonWith(requirements string) (string, error) {
 		exec.Command(filepath.Join(part, "bin", "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements),
 	} {
 		if out, err := c.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("Python 3 with venv and pip is needed: %v: %w\n%s", c.Args, err, out)
+			return "", fmt.Errorf("needs Python 3 with venv and pip: %v: %w\n%s", c.Args, err, out)
 		}
 	}
 	err = os.Rename(part, dir)

@@ -145,7 +145,7 @@ func (w *writer) play(ctx context.Context, s step) error {
 			return err
 		}
 		w.seen = len(w.records)
-		side := newSide(w.group, w.base)
+		side := newSide("{bootstrap}", "{dir}", w.base)
 		x := s.exchange
 		x.path, x.body = w.own(x.path), w.own(x.body)
 		var a *answer

@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -65,12 +64,10 @@ func sourceConf(more ...string) string {
 // sinkConf gives each sink a consumer group of its own: groups of several members take their time.
 func sinkConf(more ...string) string {
 	return conf(append([]string{
-		"connector.class", fileSink, "tasks.max", "1", "file", "{dir}/{side}.out", "topics", "none-yet",
-		"consumer.override.group.id", fmt.Sprint("{side}-", sinks.Add(1)),
+		"connector.class", fileSink, "tasks.max", "1", "file", "{dir}/out", "topics", "none-yet",
+		"consumer.override.group.id", "{own}",
 	}, more...)...)
 }
-
-var sinks atomic.Int32
 
 func mirrorConf(more ...string) string {
 	return conf(append([]string{
@@ -85,20 +82,35 @@ func mirrorConf(more ...string) string {
 
 // Most connectors are sinks, as Java's file sources take a second to stop.
 
-// aloneLists are asked of a worker that is alone in its group: those within a list at the same time, as each has connectors of
+// aloneLists are asked of a worker that is alone in its group: those within a stage at the same time, as each has connectors of
 // its own.
-func aloneLists() [][][]exchange {
-	return [][][]exchange{
-		{workerRequests(), pluginRequests(), validateRequests(), loggerRequests()},
-		{createRequests()},
-		{slices.Concat(configRequests(), stateRequests(), taskRequests()), failedRequests(), nameRequests(), offsetRequests()},
-		{deleteRequests()},
+func aloneLists() [][]requestList {
+	return [][]requestList{
+		{
+			{"worker", workerRequests()},
+			{"plugins", pluginRequests()},
+			{"validate", validateRequests()},
+			{"loggers", loggerRequests()},
+			{"bodies", bodyRequests()},
+			{"media", mediaRequests()},
+		},
+		{{"create", createRequests()}},
+		{
+			{"lifecycle", slices.Concat(configRequests(), stateRequests(), taskRequests())},
+			{"failed", failedRequests()},
+			{"names", nameRequests()},
+			{"offsets", offsetRequests()},
+			{"patch", patchRequests()},
+			{"methods", methodRequests()},
+			{"flags", flagRequests()},
+		},
+		{{"delete", deleteRequests()}},
 	}
 }
 
 func workerRequests() []exchange {
 	return []exchange{
-		get("/"), get("/health"), get("/nothing"),
+		get("/"), until("/health", `"healthy"`), get("/nothing"), until("/connectors/;", "alien"), get("/connectors#x"), get("/connectors/#x"),
 		{method: "OPTIONS", path: "/connectors"},
 		{method: "HEAD", path: "/connectors"},
 		await("alien", "FAILED"), get("/connectors/alien"), get("/connectors/alien/config"), get("/connectors/alien/tasks"), get("/connectors/alien/offsets"),
@@ -114,7 +126,11 @@ func pluginRequests() []exchange {
 	list := []exchange{
 		get("/connector-plugins"), get("/connector-plugins/"), get("/connector-plugins?connectorsOnly=false"),
 		get("/connector-plugins?connectorsOnly=true"), get("/connector-plugins?connectorsOnly=bad"),
+		get("/connector-plugins?connectorsOnly="), get("/connector-plugins?connectorsOnly"), get("/connector-plugins?connectorsOnly=TRUE"),
 		get("/connector-plugins/Nope/config"), get("/connector-plugins/FileStreamSourceConnector/config"),
+		get("/connector-plugins/FileStreamSource/config?version=4.3.1"), get("/connector-plugins/FileStreamSource/config?version=1.0.0"),
+		get("/connector-plugins/FileStreamSource/config?version="), get("/connector-plugins/FileStreamSource/config?version=x"),
+		get("/connector-plugins/file%20source/config"), get("/connector-plugins/%E2%98%83/config"), get("/connector-plugins/a%2Fb/config"),
 	}
 	for _, p := range []string{
 		"FileStreamSource", "FileStreamSink", "MirrorSource", fileSource, mirror, "JsonConverter", jsonType, "StringConverter",
@@ -198,7 +214,7 @@ func createRequests() []exchange {
 		post("/connectors", `{"name":"bad"}`), post("/connectors", `{`), post("/connectors", ""), post("/connectors", "[]"),
 		post("/connectors", `{"name":"bad","config":{},"more":1}`),
 		post("/connectors", `{"name":"bad","config":{"connector.class":{}}}`),
-		post("/connectors", fmt.Sprintf(`{"name":"bad","config":%s,"initial_state":"ASLEEP"}`, sourceConf())),
+		post("/connectors", `{"name":"bad","config":{"connector.class":"FileStreamSource"},"initial_state":"ASLEEP"}`),
 		newConnector(" trimmed ", sourceConf("connector.class", fileSource)),
 		post("/connectors", fmt.Sprintf(`{"name":"p1","config":%s,"initial_state":"PAUSED"}`, sourceConf("connector.class", "FileStreamSourceConnector"))),
 		post("/connectors", fmt.Sprintf(`{"name":"st1","config":%s,"initial_state":"stopped"}`, sourceConf())),
@@ -309,17 +325,24 @@ func failedRequests() []exchange {
 
 func nameRequests() []exchange {
 	var list []exchange
-	for name, path := range map[string]string{
-		"a->b": "a-%3Eb", "naïve ☃+?#": "na%C3%AFve%20%E2%98%83+%3F%23", `"!$&'()*,;=:@`: "%22!$&'()*,%3B=:@",
+	for _, n := range [][2]string{
+		{"a->b", "a-%3Eb"},
+		{"naïve ☃+?#", "na%C3%AFve%20%E2%98%83+%3F%23"},
+		{`"!$&'()*,;=:@`, "%22!$&'()*,%3B=:@"},
+		{"~.-_[]|^`", "~.-_%5B%5D%7C%5E%60"},
+		{"😀 שלום\u202e", "%F0%9F%98%80%20%D7%A9%D7%9C%D7%95%D7%9D%E2%80%AE"},
 	} {
+		name, path := n[0], n[1]
 		list = append(list, newConnector(name, sinkConf()), await(path, "RUNNING RUNNING"), get("/connectors/"+path),
 			get("/connectors/"+path+"/topics"), post("/connectors/"+path+"/tasks/0/restart", ""), post("/connectors/"+path+"/tasks/5/restart", ""),
 			put("/connectors/"+path+"/config", sinkConf("errors.log.enable", "true")), del("/connectors/"+path), get("/connectors/"+path))
 	}
 	list = append(list, newConnector("a/b", sinkConf()), newConnector("50%", sinkConf()), newConnector(`back\slash`, sinkConf()),
-		newConnector("line\nbreak", sinkConf()), newConnector("..", sinkConf()))
+		newConnector("line\nbreak", sinkConf()), newConnector("..", sinkConf()), newConnector("a{}b", sinkConf()),
+		until("/connectors/..", `"task":0`))
 	for _, path := range []string{
-		"a%2Fb", "a/b", "50%25", "back%5Cslash", "line%0Abreak", "..", "%2E%2E", "a|b", "a;x=y", "a%00b", "%FF", "", "/", "s1//status", "a->b", "\"x\"",
+		"a%2Fb", "a/b", "50%25", "back%5Cslash", "line%0Abreak", "..", "%2E%2E", "a|b", "a;x=y", "a%00b", "%FF", "/", "s1//status", "a->b", "\"x\"",
+		"a%01b", "a%09b", "a%7Fb", "a%", "a%4", "a%zz", "a%C0%AF", "a%ED%A0%80", "é", "a+b", "a%20b/", "%20", ".", "a/../s1",
 	} {
 		list = append(list, get("/connectors/"+path))
 	}
@@ -348,9 +371,13 @@ func deleteRequests() []exchange {
 }
 
 // followerList is asked of a worker that another one leads, so that writes are forwarded.
-func followerList() []exchange {
-	return append([]exchange{
-		get("/"), get("/health"), newConnector("f1", sinkConf()), await("f1", "RUNNING RUNNING"),
+func followerList() requestList {
+	return requestList{"follower", slices.Concat(followerRequests(), followerFlags(), followerOffsets())}
+}
+
+func followerRequests() []exchange {
+	return []exchange{
+		get("/"), until("/health", `"healthy"`), newConnector("f1", sinkConf()), await("f1", "RUNNING RUNNING"),
 		newConnector("f->1", sourceConf()), newConnector("f->1", sourceConf()), newConnector("bad", sourceConf("tasks.max", "x")),
 		newConnector("bad", conf("connector.class", "Nope")), post("/connectors", `{`), newConnector("bad", sourceConf("name", "x")),
 		await("f-%3E1", "RUNNING RUNNING"), get("/connectors/f-%3E1"), get("/connectors/f-%3E1/tasks"), get("/connectors/f-%3E1/tasks/0/status"),
@@ -372,30 +399,16 @@ func followerList() []exchange {
 		again("k2", "RUNNING FAILED"), post("/connectors/k2/restart?includeTasks=true&onlyFailed=true", ""), again("k2", "RUNNING FAILED"),
 		post("/connectors/f1/tasks", "[]"), put("/connectors/f1/fence", ""),
 		get("/connectors/f1/config?forward=false"), refused(put("/connectors/f1/config?forward=false", sourceConf())), refused(del("/connectors/f1?forward=false")),
-		del("/connectors/k2"), del("/connectors/f1"), del("/connectors/f2"), del("/connectors/f2"), del("/connectors/f-%3E1"), get("/connectors/f-%3E1"),
-	}, followerOffsets()...)
+		del("/connectors/k2"), del("/connectors/f1"), del("/connectors/f2"), del("/connectors/f2"), del("/connectors/f-%3E1"), until("/connectors/f-%3E1", "not found"),
+	}
 }
 
-// kept are the differences that docs/compatibility.md tells of. Plugins that only Java has so far are left out elsewhere.
-var kept = []difference{
-	{request: `GET /$`, at: `^\.commit$`, reason: "each names its own build"},
-	{request: `config`, at: `\.documentation$`, reason: "properties are documented in words of our own"},
-	{request: `POST .*/restart\?includeTasks`, at: `\.version$`, sometimes: true, reason: "Java's is null if asked before it has read back its own status"},
-	{request: `GET /connectors/?$`, at: `^\[\]$`, reason: "names come in order; in Java in that of their hashes"},
-	{request: `/connector-plugins/.*JsonConverter/config|FileStreamSource/config/validate`, at: `schema\.content\]\{\}$`, reason: "not there yet"},
-	{request: `config/validate`, at: `^\.configs\[transforms\.t\.`, reason: "transformations are not there yet"},
-
-	// Java's mirrors declare the keys of all connectors once more, without what the worker knows of them.
-	{request: `MirrorSource(Connector)?/config`, at: `^(\.configs)?\[(connector\.plugin\.version|(key|value|header)\.converter(\.plugin\.version)?)\]`, reason: "versions and converters are suggested as for any connector"},
-	{request: `MirrorSource(Connector)?/config`, at: `^\[\]$`, reason: "a plugin's own keys come first, as for any connector"},
-	{request: `MirrorSource(Connector)?/config`, at: `\[exactly\.once\.support\]\.value\.visible$`, reason: "hidden as for any connector"},
-	{request: `MirrorSource(Connector)?/config`, at: `\[replication\.factor\]`, reason: "may be `source`"},
-	{request: `MirrorSource/config/validate`, at: `\[(replication\.policy|topic\.filter)\.class\]\.value`, reason: "Java classes cannot be loaded"},
-
-	{request: `FileStreamSink/config/validate`, at: `\[topics\.regex\]\.value\.errors|^\.error_count$|^\.configs\[topics\.regex\]`, reason: "RE2's words, and a broken expression is one error"},
-	{request: `PUT /connectors/s1/config`, at: `^\.message$`, reason: "a null for connector.class is not printed"},
-	{request: `FileStreamSource/config/validate`, at: `^\.message$|\[topic\]\.value\.errors|^\.error_count$`, reason: "null is refused for every key; Java stores it for those that the connector declares"},
-	{request: `POST /connectors/(k1|f2)/tasks/0/restart`, at: `^\.message$`, reason: "says that the connector is stopped"},
-	{request: `GET /admin/loggers$`, at: ``, reason: "loggers are those of this program"},
-	{request: `/admin/loggers/`, at: `^\.last_modified$`, reason: "the time of day"},
+// conf is a connector config as JSON, of pairs.
+func conf(pairs ...string) string {
+	m := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	data, _ := encode(m) // strings always encode
+	return string(data)
 }
