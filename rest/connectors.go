@@ -35,43 +35,14 @@ func (s *Server) connectorRoutes() []route {
 }
 
 func (s *Server) listConnectors(q *request) (*response, error) {
+	if words, expand := q.URL.Query()["expand"]; expand {
+		return s.expandConnectors(q, words)
+	}
 	names, err := s.herder.Connectors(q.ctx)
 	if err != nil {
 		return nil, err
 	}
-	expansions, expand := q.URL.Query()["expand"]
-	if !expand {
-		return ok(append([]string{}, names...))
-	}
-	out := map[string]api.Expansion{}
-	for _, name := range names {
-		e, err := s.expand(q, name, expansions)
-		if err != nil && toAPI(err).Status == http.StatusNotFound {
-			continue // deleted while we were looking
-		}
-		if err != nil {
-			return nil, err
-		}
-		out[name] = e
-	}
-	return ok(out)
-}
-
-// expand looks up what was asked for; unknown words are skipped, as in Java.
-func (s *Server) expand(q *request, name string, expansions []string) (e api.Expansion, err error) {
-	for _, what := range expansions {
-		switch what {
-		case "status":
-			e.InfoFirst = e.Info != nil
-			e.Status, err = s.herder.ConnectorStatus(q.ctx, name)
-		case "info":
-			e.Info, err = s.herder.ConnectorInfo(q.ctx, name)
-		}
-		if err != nil {
-			return e, err
-		}
-	}
-	return e, nil
+	return ok(append([]string{}, names...))
 }
 
 // initialTargets maps KIP-980's initial states; absent means the herder's default.

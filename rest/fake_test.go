@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/connectd/connectd/internal/cluster"
@@ -72,6 +73,18 @@ func (h *fakeHerder) Health(ctx context.Context) error { return h.called(ctx, "H
 
 func (h *fakeHerder) Connectors(ctx context.Context) ([]string, error) {
 	return h.names, h.called(ctx, "Connectors", "")
+}
+
+func (h *fakeHerder) Listing(ctx context.Context) ([]*api.Listed, error) {
+	var out []*api.Listed
+	for _, name := range slices.Sorted(slices.Values(h.names)) {
+		l, err := api.NewListed(name, h.statuses[name], h.infos[name])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	return out, h.called(ctx, "Listing", "")
 }
 
 func (h *fakeHerder) ConnectorInfo(ctx context.Context, name string) (*api.ConnectorInfo, error) {

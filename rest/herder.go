@@ -18,6 +18,8 @@ type Herder interface {
 
 	// Connectors lists names in order, as of this worker's snapshot.
 	Connectors(ctx context.Context) ([]string, error)
+	// Listing is info and status of all connectors, encoded and in order of their names. The caller changes nothing in it.
+	Listing(ctx context.Context) ([]*api.Listed, error)
 	// ConnectorInfo is name, config, tasks and type.
 	ConnectorInfo(ctx context.Context, name string) (*api.ConnectorInfo, error)
 	ConnectorStatus(ctx context.Context, name string) (*api.ConnectorStatus, error)

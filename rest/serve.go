@@ -22,10 +22,12 @@ type request struct {
 	body []byte
 }
 
-// response is what a handler gives. A nil body is none at all.
+// response is what a handler gives. Without a body, a stream or raw there is none at all.
 type response struct {
 	status int
 	body   any
+	// stream is a body of JSON that is written as it is made.
+	stream streamed
 	// location is a path that becomes an absolute Location.
 	location string
 	// raw is another worker's answer, passed on as it came.
@@ -161,6 +163,14 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, resp *response) {
 	}
 	var data []byte
 	switch {
+	case resp.stream != nil:
+		h.Set("Content-Type", "application/json")
+		h.Set("Content-Length", strconv.Itoa(resp.stream.size()))
+		w.WriteHeader(resp.status)
+		if r.Method != http.MethodHead {
+			_, _ = resp.stream.WriteTo(w) // as below
+		}
+		return
 	case resp.raw != nil:
 		data = resp.raw.data
 		h["Content-Type"] = nil

@@ -30,7 +30,10 @@ type StatusStore struct {
 	connectors map[string]cluster.Status
 	tasks      map[string]map[int]cluster.Status
 	topics     map[string]map[string]configlog.TopicStatus
-	resets     atomic.Uint64
+	// revision counts the statuses read, revisions has the last one of each connector with a status of itself or of a task.
+	revision  uint64
+	revisions map[string]uint64
+	resets    atomic.Uint64
 }
 
 // NewStatusStore makes a store.
@@ -38,7 +41,7 @@ func NewStatusStore(log Log, logger hclog.Logger) *StatusStore {
 	s := &StatusStore{
 		log: log, logger: logger,
 		connectors: map[string]cluster.Status{}, tasks: map[string]map[int]cluster.Status{},
-		topics: map[string]map[string]configlog.TopicStatus{},
+		topics: map[string]map[string]configlog.TopicStatus{}, revisions: map[string]uint64{},
 	}
 	s.queue = newStatusQueue(log, logger, s.superseded)
 	return s
@@ -154,6 +157,31 @@ func (s *StatusStore) Tasks(connector string) []TaskStatus {
 	return out
 }
 
+// Revision changes whenever a status of a connector or task was read.
+func (s *StatusStore) Revision() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.revision
+}
+
+// ConnectorRevision changes whenever a status of that connector or of one of its tasks was read; 0 while it has none.
+func (s *StatusStore) ConnectorRevision(name string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.revisions[name]
+}
+
+// revised notes that statuses of a connector may have changed.
+func (s *StatusStore) revised(name string) {
+	s.revision++
+	_, known := s.connectors[name]
+	if !known && len(s.tasks[name]) == 0 {
+		delete(s.revisions, name)
+		return
+	}
+	s.revisions[name] = s.revision
+}
+
 // Connectors lists the connectors that have a status, by name.
 func (s *StatusStore) Connectors() []string {
 	s.mu.Lock()
@@ -193,8 +221,10 @@ func (s *StatusStore) onRecords(recs []Record) {
 			} else {
 				s.connectors[rec.Connector] = *rec.Status
 			}
+			s.revised(rec.Connector)
 		case rec.Task != nil:
 			s.readTask(*rec.Task, rec.Status)
+			s.revised(rec.Task.Connector)
 		default:
 			if rec.Topic == nil {
 				s.resets.Add(1)

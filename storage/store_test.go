@@ -272,6 +272,49 @@ func TestStatusOfAWorkerThatLostTheWork(t *testing.T) {
 	}
 }
 
+// TestRevisions: what readers keep of a connector's statuses is out of date exactly when one of them was read.
+func TestRevisions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := started(t, storage.NewStatusStore(memlog.New(5).Log(), hclog.NewNullLogger()))
+		id := cluster.TaskID{Connector: "m", Task: 0}
+		last := map[string]uint64{}
+		check := func(what string, changed ...string) {
+			t.Helper()
+			if err := s.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			for name, now := range map[string]uint64{"": s.Revision(), "m": s.ConnectorRevision("m"), "other": s.ConnectorRevision("other")} {
+				if (now != last[name]) != slices.Contains(changed, name) {
+					t.Errorf("%s: revision of %q was %d, is %d", what, name, last[name], now)
+				}
+				last[name] = now
+			}
+		}
+		s.PutConnector("m", status(cluster.Running, "a:1", 1))
+		check("a connector", "", "m")
+		s.PutTask(id, status(cluster.Running, "a:1", 1))
+		check("a task", "", "m")
+		s.TopicUsed(configlog.TopicStatus{Topic: "t", Connector: "m"})
+		check("a topic")
+		s.PutConnector("other", status(cluster.Running, "a:1", 1))
+		check("another", "", "other")
+		before := s.ConnectorRevision("m")
+		s.DeleteTask(id)
+		check("a task's removal", "", "m")
+		s.DeleteConnector("m")
+		check("the connector's removal", "", "m")
+		if now := s.ConnectorRevision("m"); now != 0 {
+			t.Errorf("a connector without statuses has revision %d", now)
+		}
+		s.PutConnector("m", status(cluster.Running, "a:1", 1))
+		check("the connector anew", "", "m")
+		if now := s.ConnectorRevision("m"); now <= before {
+			t.Errorf("revision %d came again", now)
+		}
+	})
+}
+
 func TestStatusStoreTopicsAndRemoval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		topic := memlog.New(5)

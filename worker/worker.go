@@ -96,6 +96,7 @@ type Worker struct {
 	lease     lease.Lease // of the membership: who writes asks it first
 	loop      *loop
 	view      latest[herder.View]
+	listing   listing
 
 	// life ends when the worker has stopped: whatever still runs then is abandoned.
 	life    context.Context

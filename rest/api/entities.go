@@ -107,28 +107,6 @@ type TaskInfo struct {
 	Config map[string]string `json:"config"`
 }
 
-// Expansion is one connector in the answer to GET /connectors?expand=…; what was not asked for is left out.
-type Expansion struct {
-	Status *ConnectorStatus
-	Info   *ConnectorInfo
-	// InfoFirst puts info before status, as it was asked.
-	InfoFirst bool
-}
-
-// MarshalJSON writes the fields in the order in which they were asked for.
-func (e Expansion) MarshalJSON() ([]byte, error) {
-	if e.InfoFirst {
-		return Marshal(struct {
-			Info   *ConnectorInfo   `json:"info,omitempty"`
-			Status *ConnectorStatus `json:"status,omitempty"`
-		}{e.Info, e.Status})
-	}
-	return Marshal(struct {
-		Status *ConnectorStatus `json:"status,omitempty"`
-		Info   *ConnectorInfo   `json:"info,omitempty"`
-	}{e.Status, e.Info})
-}
-
 // ActiveTopics is the answer to GET /connectors/{connector}/topics, in a map with the connector's name as its only key.
 type ActiveTopics struct {
 	Topics []string `json:"topics"`
