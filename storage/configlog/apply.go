@@ -133,7 +133,7 @@ func (a *applier) connector(r Record, name string, value any) {
 		c.config, c.configOffset, c.pending, c.tasks, c.tasksOffset = nil, -1, nil, nil, -1
 		c.inconsistent, c.orphaned, c.early = false, false, nil
 		if existed {
-			a.delta.Removed = appendOnce(a.delta.Removed, name)
+			a.delta.Removed = append(a.delta.Removed, name)
 		}
 		return
 	}
@@ -152,7 +152,7 @@ func (a *applier) connector(r Record, name string, value any) {
 	if c.orphaned {
 		c.orphaned, c.inconsistent = false, true
 	}
-	a.delta.Configs = appendOnce(a.delta.Configs, name)
+	a.delta.Configs = append(a.delta.Configs, name)
 }
 
 func (a *applier) task(r Record, rest string, value any) {
@@ -191,7 +191,7 @@ func (a *applier) commit(r Record, name string, value any) {
 	}
 	c.inconsistent = len(tasks) < n
 	c.tasks, c.tasksOffset, c.fencingPending, c.early = tasks, r.Offset, true, nil
-	a.delta.Tasks = appendOnce(a.delta.Tasks, name)
+	a.delta.Tasks = append(a.delta.Tasks, name)
 }
 
 // complete gives the first n task configs, nil where one is missing. More task records than the count are leftovers of a
@@ -221,7 +221,7 @@ func (a *applier) count(r Record, o jackson.Object, field string) (int, bool) {
 func (a *applier) target(r Record, name string, value any) {
 	if value == nil {
 		a.conn(name).target = ""
-		a.delta.Targets = appendOnce(a.delta.Targets, name)
+		a.delta.Targets = append(a.delta.Targets, name)
 		return
 	}
 	o, ok := a.object(r, value)
@@ -245,7 +245,7 @@ func (a *applier) target(r Record, name string, value any) {
 		return
 	}
 	a.conn(name).target = state
-	a.delta.Targets = appendOnce(a.delta.Targets, name)
+	a.delta.Targets = append(a.delta.Targets, name)
 }
 
 func (a *applier) restart(r Record, name string, value any) {
@@ -273,7 +273,7 @@ func (a *applier) taskCount(r Record, name string, value any) {
 	}
 	c := a.conn(name)
 	c.taskCount, c.fencingPending = n, false
-	a.delta.TaskCounts = appendOnce(a.delta.TaskCounts, name)
+	a.delta.TaskCounts = append(a.delta.TaskCounts, name)
 }
 
 func (a *applier) logger(r Record, logger string, value any) {
@@ -311,9 +311,12 @@ func (a *applier) sessionKey(r Record, value any) {
 	a.delta.SessionKey = true
 }
 
-func appendOnce(list []string, name string) []string {
-	if slices.Contains(list, name) {
-		return list
-	}
-	return append(list, name)
+// firsts keeps the first of equal names.
+func firsts(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	return slices.DeleteFunc(names, func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
 }

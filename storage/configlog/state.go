@@ -94,6 +94,9 @@ func (s State) Apply(records []Record) (State, Delta, []Warning) {
 	for _, r := range records {
 		a.apply(r)
 	}
+	for _, names := range []*[]string{&a.delta.Removed, &a.delta.Configs, &a.delta.Tasks, &a.delta.Targets, &a.delta.TaskCounts} {
+		*names = firsts(*names)
+	}
 	a.next.snap = a.next.buildSnapshot(s)
 	a.delta.Configs = slices.DeleteFunc(a.delta.Configs, func(n string) bool { return a.next.snap.Connectors[n] == nil })
 	a.delta.Targets = changedTargets(a.delta.Targets, s.snap, a.next.snap)
