@@ -1,5 +1,5 @@
 // Package bench compares connectd with Kafka's own Connect worker on the same machine, in one run: the same records from
-// the same topic, one worker after the other. `make bench` runs it.
+// the same topic, one worker after the other, and the same requests for the same connectors. `make bench` runs it.
 package bench
 
 import (
@@ -30,14 +30,17 @@ const (
 )
 
 // records is how many are copied; CONNECTD_BENCH_RECORDS sets another number.
-func records(b *testing.B) int {
-	text := os.Getenv("CONNECTD_BENCH_RECORDS")
+func records(b *testing.B) int { return number(b, "CONNECTD_BENCH_RECORDS", 2_000_000, partitions) }
+
+// number reads an environment variable that sets another number than the usual one.
+func number(b *testing.B, variable string, usual, least int) int {
+	text := os.Getenv(variable)
 	if text == "" {
-		return 2_000_000
+		return usual
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < partitions {
-		b.Fatalf("CONNECTD_BENCH_RECORDS=%q: a whole number of at least %d is needed", text, partitions)
+	if err != nil || n < least {
+		b.Fatalf("%s=%q: a whole number of at least %d is needed", variable, text, least)
 	}
 	return n
 }
