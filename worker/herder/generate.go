@@ -3,6 +3,7 @@ package herder
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/connectd/connectd/internal/cluster"
@@ -51,7 +52,12 @@ func (h *Herder) generatePending() {
 	if !h.settled() {
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(h.gen)) {
+	// What is not wanted has nothing to do but to be forgotten with its connector.
+	due := func(name string, g *generation) bool {
+		w := h.work[Work{Connector: name, Task: Itself}]
+		return g.wanted && !g.busy || w == nil || w.incarnation != g.incarnation || h.snap.Connectors[name] == nil
+	}
+	for _, name := range sortedWhere(h.gen, strings.Compare, due) {
 		g := h.gen[name]
 		w := h.work[Work{Connector: name, Task: Itself}]
 		c := h.snap.Connectors[name]

@@ -1,6 +1,7 @@
 package herder
 
 import (
+	"strings"
 	"time"
 
 	"github.com/connectd/connectd/internal/cluster"
@@ -26,9 +27,10 @@ func (h *Herder) repairLost() {
 	if !h.settled() {
 		return
 	}
-	for _, name := range h.snap.Names() {
+	inconsistent := func(_ string, c *cluster.Connector) bool { return c.Inconsistent }
+	for _, name := range sortedWhere(h.snap.Connectors, strings.Compare, inconsistent) {
 		c := h.snap.Connectors[name]
-		if !c.Inconsistent || c.Target == cluster.TargetStopped || h.work[Work{Connector: name, Task: Itself}] != nil {
+		if c.Target == cluster.TargetStopped || h.work[Work{Connector: name, Task: Itself}] != nil {
 			continue // a connector of this worker was started with the same view of the topic, and generates
 		}
 		due, known := h.unreadable[name]

@@ -3,6 +3,7 @@ package herder
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/connectd/connectd/internal/cluster"
 )
@@ -39,11 +40,11 @@ func (h *Herder) repairStopped() {
 	if !h.settled() || !h.isLeader() || !h.mayWrite() || h.hold {
 		return
 	}
-	for _, name := range h.snap.Names() {
-		if c := h.snap.Connectors[name]; c.Target == cluster.TargetStopped && len(c.Tasks) > 0 {
-			h.startWrite(write{}, TasksRecord{Name: name})
-			return
-		}
+	stale := func(_ string, c *cluster.Connector) bool {
+		return c.Target == cluster.TargetStopped && len(c.Tasks) > 0
+	}
+	if names := sortedWhere(h.snap.Connectors, strings.Compare, stale); len(names) > 0 {
+		h.startWrite(write{}, TasksRecord{Name: names[0]})
 	}
 }
 

@@ -41,29 +41,44 @@ func (h *Herder) exists(id Work) bool {
 // reconcile makes what runs here follow what should: stops at once, starts only when the group has settled on the configs
 // that this worker has read, so that nothing ever starts on stale configs or in two places.
 func (h *Herder) reconcile() {
-	for _, id := range slices.SortedFunc(maps.Keys(h.work), Work.Compare) {
+	for _, id := range sortedWhere(h.work, Work.Compare, h.outOfStep) {
 		w := h.work[id]
-		if w.stopping {
-			continue
-		}
-		if !h.assigned[id] || !h.exists(id) || w.restart || w.gen != h.genOf(id) {
+		if !h.wanted(id, w) {
 			w.stopping = true
 			h.emit(StopWork{Work: id, Incarnation: w.incarnation})
 			continue
 		}
-		if t := h.snap.Connectors[id.Connector].Target; t != w.target {
-			w.target = t
-			h.emit(SetWorkTarget{Work: id, Incarnation: w.incarnation, Target: t})
-		}
+		w.target = h.snap.Connectors[id.Connector].Target
+		h.emit(SetWorkTarget{Work: id, Incarnation: w.incarnation, Target: w.target})
 	}
 	if !h.settled() || h.closing {
 		return
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(h.assigned), Work.Compare) {
-		if h.work[id] == nil && h.exists(id) {
-			h.start(id, nil)
+	for _, id := range sortedWhere(h.assigned, Work.Compare, func(id Work, _ bool) bool { return h.work[id] == nil && h.exists(id) }) {
+		h.start(id, nil)
+	}
+}
+
+// outOfStep tells whether work is to be stopped or to be told of another target.
+func (h *Herder) outOfStep(id Work, w *work) bool {
+	return !w.stopping && (!h.wanted(id, w) || h.snap.Connectors[id.Connector].Target != w.target)
+}
+
+// wanted tells whether work may go on as it was started.
+func (h *Herder) wanted(id Work, w *work) bool {
+	return h.assigned[id] && h.exists(id) && !w.restart && w.gen == h.genOf(id)
+}
+
+// sortedWhere gives the keys that are wanted, in order. What is done for each of thousands of connectors after every event must
+// not sort them all: few are wanted, mostly none.
+func sortedWhere[K comparable, V any](m map[K]V, compare func(K, K) int, wanted func(K, V) bool) (keys []K) {
+	for k, v := range m {
+		if wanted(k, v) {
+			keys = append(keys, k)
 		}
 	}
+	slices.SortFunc(keys, compare)
+	return keys
 }
 
 func (h *Herder) start(id Work, waiting []ReplyID) {
