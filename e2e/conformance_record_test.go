@@ -50,9 +50,7 @@ func (a *recorded) render() ([]byte, error) {
 	if err := decode(data, &v); err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
-	err = spread(&out, v, "")
-	return out.Bytes(), err
+	return spread(v, "")
 }
 
 func readAnswers(list string) (out []*recorded, err error) {
@@ -92,53 +90,40 @@ func decode(data []byte, v any) error {
 // longLine is from where on a value is written with a line for each of its members, so that a change touches few lines.
 const longLine = 600
 
-func spread(out *bytes.Buffer, v any, indent string) error {
-	data, err := encode(v)
-	if err != nil {
-		return err
-	}
-	inner := indent + " "
-	separator := func(i int) {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		out.WriteString("\n" + inner)
-	}
+func spread(v any, indent string) ([]byte, error) {
+	var members [][]byte
+	begin, end := "[", "]"
 	switch v := v.(type) {
 	case map[string]any:
-		if len(data) <= longLine {
-			break
-		}
-		out.WriteByte('{')
-		for i, k := range slices.Sorted(maps.Keys(v)) {
-			separator(i)
+		begin, end = "{", "}"
+		for _, k := range slices.Sorted(maps.Keys(v)) {
 			name, err := encode(k)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			out.Write(append(name, ':'))
-			if err := spread(out, v[k], inner); err != nil {
-				return err
+			member, err := spread(v[k], indent+" ")
+			if err != nil {
+				return nil, err
 			}
+			members = append(members, slices.Concat(name, []byte(":"), member))
 		}
-		out.WriteString("\n" + indent + "}")
-		return nil
 	case []any:
-		if len(data) <= longLine {
-			break
-		}
-		out.WriteByte('[')
-		for i := range v {
-			separator(i)
-			if err := spread(out, v[i], inner); err != nil {
-				return err
+		for _, one := range v {
+			member, err := spread(one, indent+" ")
+			if err != nil {
+				return nil, err
 			}
+			members = append(members, member)
 		}
-		out.WriteString("\n" + indent + "]")
-		return nil
+	default:
+		return encode(v)
 	}
-	out.Write(data)
-	return nil
+	line := slices.Concat([]byte(begin), bytes.Join(members, []byte(",")), []byte(end))
+	if len(line) <= longLine && !bytes.Contains(line, []byte("\n")) {
+		return line, nil
+	}
+	inner := "\n" + indent + " "
+	return slices.Concat([]byte(begin+inner), bytes.Join(members, []byte(","+inner)), []byte("\n"+indent+end)), nil
 }
 
 // TestRecordings finds what lies in the files to be what would be written, so that recording anew changes no more than it must.
