@@ -339,6 +339,10 @@ func (a *Admin) ListOffsets(ctx context.Context, specs map[connect.TopicPartitio
 			first = cmp.Or(first, err)
 			continue
 		}
+		if r.Offset == offsetInvalid {
+			first = cmp.Or(first, unreachable(a.servers, fmt.Sprintf("asking for offsets of %s-%d", key.Topic, key.Partition), errNoAnswer))
+			continue
+		}
 		out[key] = int64(r.Offset)
 	}
 	return out, first

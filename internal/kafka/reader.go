@@ -25,6 +25,8 @@ import (
 const (
 	Earliest = client.Earliest
 	Latest   = client.Latest
+
+	offsetInvalid = -1001 // librdkafka's "none"
 )
 
 // consumerDefaults follow Java's consumer where librdkafka's own defaults differ and the caller says nothing; the queue
@@ -379,8 +381,16 @@ func (h *handle) askOffsets(ctx context.Context, specs map[connect.TopicPartitio
 		}
 		return nil, err
 	}
-	return offsetsOf(ev)
+	out, err := offsetsOf(ev)
+	if errors.Is(err, errNoAnswer) {
+		return nil, unreachable(h.servers, "asking for offsets", err)
+	}
+	return out, err
 }
+
+// errNoAnswer is what librdkafka forgets to tell when a leader does not answer the question for offsets, as it has been
+// restarted, say: it makes that a success without offsets. Taken for one, a topic would end before its first record.
+var errNoAnswer = &Error{Code: codeTransport, Text: "the leader of a partition did not answer"}
 
 func offsetsOf(ev *C.rd_kafka_event_t) (map[connect.TopicPartition]int64, error) {
 	var n C.size_t
@@ -391,6 +401,9 @@ func offsetsOf(ev *C.rd_kafka_event_t) (map[connect.TopicPartition]int64, error)
 		tp := connect.TopicPartition{Topic: C.GoString(e.topic), Partition: int32(e.partition)}
 		if e.err != 0 {
 			return nil, &PartitionError{TopicPartition: tp, Err: codeError(int(e.err))}
+		}
+		if e.offset == offsetInvalid {
+			return nil, errNoAnswer
 		}
 		out[tp] = int64(e.offset)
 	}

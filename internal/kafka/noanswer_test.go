@@ -1,0 +1,57 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/testkit"
+)
+
+// A broker that goes away while it is asked for offsets gives no offsets. librdkafka tells of that as of a success.
+func TestOffsetsThatNobodyAnswered(t *testing.T) {
+	testkit.NoLeaks(t)
+	f := newFetching(t, "configs")
+	var away atomic.Bool
+	f.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		if away.Load() {
+			return nil, errors.New("the broker goes away"), true // closes the connection
+		}
+		return nil, nil, false
+	})
+	r, err := NewReader(f.servers(), ReaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	a, err := NewAdmin(f.servers(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	specs := map[connect.TopicPartition]int64{{Topic: "configs"}: Latest}
+	away.Store(true)
+	for name, ask := range map[string]func(context.Context, map[connect.TopicPartition]int64, bool) (map[connect.TopicPartition]int64, error){
+		"Reader": r.ListOffsets, "Admin": a.ListOffsets,
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		at, err := ask(ctx, specs, false)
+		cancel()
+		if err == nil {
+			t.Errorf("%s: no error, and offsets %v", name, at)
+		}
+	}
+	away.Store(false)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	testkit.Eventually(t, 20*time.Second, func(context.Context) error {
+		_, err := r.ListOffsets(ctx, specs, false)
+		return err
+	})
+}
