@@ -201,8 +201,8 @@ func zombieWritesNothing(t *testing.T, broker *testkit.Broker) {
 	awaitLog(t, a, "lost the membership")
 	awaitTasks(t, b.url, "m", partitions, a.id, b.id)
 	// The request found a worker that does not lead any more: it went to the one that does, unless it came before the worker
-	// knew who that is.
-	if err := <-late; err != nil && !strings.Contains(err.Error(), " 409 ") {
+	// knew who that is, or the other has trouble of its own.
+	if err := <-late; err != nil && !strings.Contains(err.Error(), " 409 ") && !strings.Contains(err.Error(), "given up") {
 		t.Errorf("the request that waited: %v", err)
 	} else if err == nil && !strings.Contains(a.Log(), "Forwarding a request") {
 		t.Error("a former leader has written a config")

@@ -54,7 +54,12 @@ func TestStatusesOfAZombie(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				topic := memlog.New(5)
 				l := &lagging{Log: topic.Log()}
+				wrote := false
 				l.other = func(ctx context.Context) error {
+					if wrote {
+						return nil
+					}
+					wrote = true
 					return topic.Log().Append(ctx, configlog.TaskStatus(id, status(cluster.Paused, "b:1", 3)))
 				}
 				var member atomic.Bool
@@ -101,4 +106,55 @@ func TestStatusesOfAMember(t *testing.T) {
 			t.Errorf("%d writes", n)
 		}
 	})
+}
+
+// Another worker's older status, which came late, does not stay over that of the worker that has the work.
+func TestOvertakenStatusesHeal(t *testing.T) {
+	id := cluster.TaskID{Connector: "m", Task: 0}
+	own := status(cluster.Running, "a:1", 3)
+	tests := []struct {
+		name  string
+		late  cluster.Status
+		shown string
+	}{
+		{"given away", status(cluster.Unassigned, "b:1", 2), "a:1"},
+		{"given away in the same round", status(cluster.Unassigned, "b:1", 3), "a:1"},
+		{"a zombie", status(cluster.Failed, "b:1", 2), "a:1"},
+		{"taken over", status(cluster.Running, "b:1", 4), "b:1"},
+		{"both say so", status(cluster.Running, "b:1", 3), "b:1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				topic := memlog.New(5)
+				s := started(t, storage.NewStatusStore(topic.Log(), hclog.NewNullLogger()))
+				other := started(t, storage.NewStatusStore(topic.Log(), hclog.NewNullLogger()))
+				s.PutConnector("m", own)
+				s.PutTask(id, own)
+				synctest.Wait()
+				late := []storage.KV{configlog.ConnectorStatus("m", tt.late), configlog.TaskStatus(id, tt.late)}
+				if err := topic.Log().Append(t.Context(), late...); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				for _, s := range []*storage.StatusStore{s, other} {
+					c, _ := s.Connector("m")
+					task, _ := s.Task(id)
+					if c.WorkerID != tt.shown || task.WorkerID != tt.shown {
+						t.Errorf("connector %+v, task %+v", c, task)
+					}
+				}
+				s.PutTask(id, status(cluster.Unassigned, "a:1", 3)) // what is given up is not defended any more
+				synctest.Wait()
+				n := len(topic.Records())
+				if err := topic.Log().Append(t.Context(), late[1]); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if len(topic.Records()) != n+1 {
+					t.Error("a status of work that was given up was written again")
+				}
+			})
+		})
+	}
 }

@@ -26,7 +26,9 @@ type StatusStore struct {
 	logger hclog.Logger
 	queue  *statusQueue
 
-	mu         sync.Mutex
+	mu sync.Mutex
+	// own is what this worker wrote of work that it has, by the record's key.
+	own        map[string]statusWrite
 	connectors map[string]cluster.Status
 	tasks      map[string]map[int]cluster.Status
 	topics     map[string]map[string]configlog.TopicStatus
@@ -39,7 +41,7 @@ type StatusStore struct {
 // NewStatusStore makes a store.
 func NewStatusStore(log Log, logger hclog.Logger) *StatusStore {
 	s := &StatusStore{
-		log: log, logger: logger,
+		log: log, logger: logger, own: map[string]statusWrite{},
 		connectors: map[string]cluster.Status{}, tasks: map[string]map[int]cluster.Status{},
 		topics: map[string]map[string]configlog.TopicStatus{}, revisions: map[string]uint64{},
 	}
@@ -74,13 +76,44 @@ func (s *StatusStore) Close() error {
 // other worker wrote a status in a later generation: they come from a worker that may have lost the connector.
 func (s *StatusStore) PutConnector(name string, st cluster.Status) {
 	st.Trace = cut(st.Trace)
-	s.queue.put(statusWrite{kv: configlog.ConnectorStatus(name, st), connector: name, status: &st})
+	s.put(statusWrite{kv: configlog.ConnectorStatus(name, st), connector: name, status: &st})
 }
 
 // PutTask writes a task's status by the same rule.
 func (s *StatusStore) PutTask(id cluster.TaskID, st cluster.Status) {
 	st.Trace = cut(st.Trace)
-	s.queue.put(statusWrite{kv: configlog.TaskStatus(id, st), task: &id, status: &st})
+	s.put(statusWrite{kv: configlog.TaskStatus(id, st), task: &id, status: &st})
+}
+
+func (s *StatusStore) put(w statusWrite) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.status.State == cluster.Unassigned || w.status.State == cluster.Destroyed {
+		delete(s.own, string(w.kv.Key))
+	} else {
+		s.own[string(w.kv.Key)] = w
+	}
+	s.queue.put(w)
+}
+
+// heal writes the status of this worker's work again where another worker has overwritten it with an older one: it gave the
+// work away, and its UNASSIGNED came late, or it is a zombie. Without it the work would look idle, or elsewhere, until its
+// state changes. A status that was not read back yet comes later anyhow. The caller holds mu.
+func (s *StatusStore) heal(key string, st *cluster.Status) {
+	w, ok := s.own[key]
+	if !ok || st == nil || st.WorkerID == w.status.WorkerID {
+		return
+	}
+	now := s.connectors[w.connector]
+	if w.task != nil {
+		now = s.tasks[w.task.Connector][w.task.Task]
+	}
+	if now != *w.status {
+		return
+	}
+	if st.Generation < w.status.Generation || st.Generation == w.status.Generation && st.State == cluster.Unassigned {
+		s.queue.put(w)
+	}
 }
 
 func cut(trace string) string {
@@ -212,6 +245,9 @@ func (s *StatusStore) onRecords(recs []Record) {
 	defer s.mu.Unlock()
 	for _, r := range recs {
 		rec, err := configlog.ParseStatus(r.Key, r.Value)
+		if err == nil {
+			s.heal(string(r.Key), rec.Status)
+		}
 		switch {
 		case err != nil:
 			s.logger.Warn("skipping a record of the status topic", "key", string(r.Key), "partition", r.Partition, "offset", r.Offset, "reason", err)

@@ -3,10 +3,13 @@ package kafka
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
@@ -52,5 +55,66 @@ func TestOffsetsOfATopicThatWasUnknownAtFirst(t *testing.T) {
 	}
 	if err := ask(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What waits for a broker when its writer gives up does not arrive later.
+func TestAbandonedAppendIsNotWritten(t *testing.T) {
+	testkit.NoLeaks(t)
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "configs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	servers := map[string]string{"bootstrap.servers": strings.Join(c.ListenAddrs(), ",")}
+	l, err := NewLogs(LogsOptions{Producer: servers, Consumer: servers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var got tail
+	log := open(t, l, "configs", &got)
+	if err := log.Append(within(t), kv("k", "first")); err != nil {
+		t.Fatal(err)
+	}
+	// The broker has no time for the next one, until its writer has given it up.
+	arrived := make(chan struct{}, 100)
+	refuse := atomic.Bool{}
+	refuse.Store(true)
+	c.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if !refuse.Load() {
+			return nil, nil, false
+		}
+		arrived <- struct{}{}
+		resp := req.ResponseKind().(*kmsg.ProduceResponse)
+		for _, t := range req.(*kmsg.ProduceRequest).Topics {
+			rt := kmsg.NewProduceResponseTopic()
+			rt.Topic, rt.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				rp := kmsg.NewProduceResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = p.Partition, kerr.NotEnoughReplicas.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+	done := make(chan error, 1)
+	go func() { done <- log.Append(within(t), kv("k", "zombie")) }()
+	<-arrived
+	log.Abandon()
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "given up") {
+		t.Fatalf("an abandoned write: %v", err)
+	}
+	refuse.Store(false)
+	if err := log.Append(within(t), kv("k", "last")); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.ReadToEnd(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if s := got.sorted(); strings.Contains(s, "zombie") || !strings.Contains(s, "last") {
+		t.Fatalf("the topic holds %q", s)
 	}
 }

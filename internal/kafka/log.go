@@ -372,7 +372,7 @@ func (l *Log) Append(ctx context.Context, kvs ...client.KV) error {
 	if err == nil {
 		select {
 		case <-a.done:
-			err = a.err
+			err = given(a.err)
 		case <-ctx.Done():
 			err = unreachable(l.logs.p.h.servers, "waiting for acknowledgement", ctx.Err())
 		}
@@ -381,6 +381,15 @@ func (l *Log) Append(ctx context.Context, kvs ...client.KV) error {
 		return fmt.Errorf("writing to topic %s: %w", l.topic, err)
 	}
 	return nil
+}
+
+// given says in plain words that a record was given up.
+func given(err error) error {
+	var e *Error
+	if errors.As(err, &e) && (e.Code == codePurgeQueue || e.Code == codePurgeInflight) {
+		return fmt.Errorf("given up before a broker acknowledged it; it may have been written all the same: %w", err)
+	}
+	return err
 }
 
 // Abandon fails each Append that waits for its acknowledgement, to this topic and to the others that share its producer:
