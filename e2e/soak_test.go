@@ -164,6 +164,7 @@ func (s *soak) report(t *testing.T) {
 		s.flow.copied.missing(s.flow.stream.next), duplicates, runs, 100*float64(duplicates)/float64(s.flow.copied.total()))
 	t.Logf("longest time without a task %v (task %d), longest pause of a partition %v", longest.Round(time.Millisecond), task,
 		s.flow.copied.longestPause())
+	// Not a fault of connectd's: a Java worker that was frozen stores what it still had when it goes on, though it lost its tasks.
 	back := setbacks(offsetHistory(t, s.target.Bootstrap, "soak-offsets"))
 	t.Logf("stored positions went back %d times %v", len(back), back[:min(5, len(back))])
 	for _, f := range s.watch.failures() {
