@@ -11,7 +11,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # `make test PKG=./worker/... ARGS='-run Herder -v'` narrows a run; `make fuzz FUZZTIME=1m` lengthens one.
 PKG      ?= ./...
 ARGS     ?=
-TIMEOUT  ?= 14m
+TIMEOUT  ?= 25m
 FUZZTIME ?= 10s
 # `make soak SOAK=1h SOAK_SEED=7 SOAK_LOGS=/tmp` lengthens the soak, repeats its faults and keeps the logs of all processes.
 SOAK      ?= 10m
