@@ -5,13 +5,13 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/connectd/connectd/internal/testkit"
 	"github.com/connectd/connectd/storage/configlog"
 )
 
@@ -20,27 +20,11 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // dump reads what Kafka's console consumer printed of a topic that a Java 4.3.1 worker wrote.
 func dump(t testing.TB, topic string) []configlog.Record {
 	t.Helper()
-	data, err := os.ReadFile("../../storage/configlog/testdata/java-" + topic + ".txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []configlog.Record
-	for line := range strings.Lines(string(data)) {
-		f := strings.SplitN(strings.TrimSuffix(line, "\n"), "\t", 5)
-		if len(f) != 5 {
-			t.Fatalf("bad line %q", line)
-		}
-		num := func(s string) int64 {
-			_, n, _ := strings.Cut(s, ":")
-			v, err := strconv.ParseInt(n, 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return v
-		}
-		r := configlog.Record{TimestampMs: num(f[0]), Partition: int32(num(f[1])), Offset: num(f[2]), Key: []byte(f[3])}
-		if f[4] != "null" {
-			r.Value = []byte(f[4])
+	for _, d := range testkit.ReadDump(t, "../../storage/configlog/testdata/java-"+topic+".txt") {
+		r := configlog.Record{TimestampMs: d.TimestampMs, Partition: d.Partition, Offset: d.Offset, Key: []byte(d.Key)}
+		if d.Value != nil {
+			r.Value = []byte(*d.Value)
 		}
 		out = append(out, r)
 	}

@@ -28,7 +28,6 @@ const (
 	codePurgeQueue       = -152
 	codePurgeInflight    = -151
 	codeAutoOffsetReset  = -140
-	codeFenced           = -144
 	codeUnknownTopic     = -188
 	codeUnknownPartition = -190
 	codeMaxPollExceeded  = -147
@@ -42,7 +41,6 @@ const (
 	codeClusterAuth        = 31
 	codeTopicExists        = 36
 	codeInvalidReplication = 38
-	codeProducerFenced     = 90
 )
 
 // Error is a failure reported by the Kafka client or a broker.
@@ -83,12 +81,6 @@ var ErrTopicExists = client.ErrTopicExists
 
 // ErrOffsetOutOfRange says that a position does not exist in the partition (any more).
 var ErrOffsetOutOfRange = client.ErrOffsetOutOfRange
-
-// IsFenced tells whether err says that a newer client with the same transactional id took over.
-func IsFenced(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && (e.Code == codeFenced || e.Code == codeProducerFenced)
-}
 
 // authorizationCodes are the protocol's errors of missing ACLs: topic, group, cluster, transactional id.
 var authorizationCodes = []int{codeTopicAuth, codeGroupAuth, codeClusterAuth, 53}

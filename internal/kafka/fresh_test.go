@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/connectd/connectd/connect"
@@ -20,12 +19,7 @@ import (
 // the tasks of a new worker waited for minutes for the ends of an offset topic that had long been there.
 func TestOffsetsOfATopicThatWasUnknownAtFirst(t *testing.T) {
 	testkit.NoLeaks(t)
-	c, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	servers := map[string]string{"bootstrap.servers": strings.Join(c.ListenAddrs(), ",")}
+	servers := fake(t, nil)
 	r, err := NewReader(servers, ReaderOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -61,13 +55,8 @@ func TestOffsetsOfATopicThatWasUnknownAtFirst(t *testing.T) {
 // What waits for a broker when its writer gives up does not arrive later.
 func TestAbandonedAppendIsNotWritten(t *testing.T) {
 	testkit.NoLeaks(t)
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "configs"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	servers := map[string]string{"bootstrap.servers": strings.Join(c.ListenAddrs(), ",")}
-	l, err := NewLogs(LogsOptions{Producer: servers, Consumer: servers})
+	c := fakeCluster(t, map[string]int32{"configs": 1})
+	l, err := NewLogs(LogsOptions{Producer: servers(c), Consumer: servers(c)})
 	if err != nil {
 		t.Fatal(err)
 	}

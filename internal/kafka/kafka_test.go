@@ -34,6 +34,12 @@ func within(t *testing.T) context.Context {
 // fake starts a cluster in this process, reached over TCP.
 func fake(t *testing.T, topics map[string]int32, opts ...kfake.Opt) map[string]string {
 	t.Helper()
+	return servers(fakeCluster(t, topics, opts...))
+}
+
+// fakeCluster is fake for tests that have the cluster misbehave.
+func fakeCluster(t *testing.T, topics map[string]int32, opts ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
 	opts = append(opts, kfake.NumBrokers(1))
 	for name, n := range topics {
 		opts = append(opts, kfake.SeedTopics(n, name))
@@ -43,6 +49,10 @@ func fake(t *testing.T, topics map[string]int32, opts ...kfake.Opt) map[string]s
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	return c
+}
+
+func servers(c *kfake.Cluster) map[string]string {
 	return map[string]string{"bootstrap.servers": strings.Join(c.ListenAddrs(), ",")}
 }
 

@@ -24,14 +24,9 @@ type fetching struct {
 
 func newFetching(t *testing.T, topic string) *fetching {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	f := &fetching{Cluster: c}
-	c.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
-		c.KeepControl()
+	f := &fetching{Cluster: fakeCluster(t, map[string]int32{topic: 1})}
+	f.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
 		f.fetches.Add(1)
 		return nil, nil, false
 	})
@@ -39,7 +34,7 @@ func newFetching(t *testing.T, topic string) *fetching {
 }
 
 func (f *fetching) servers(more ...string) map[string]string {
-	return with(map[string]string{"bootstrap.servers": strings.Join(f.ListenAddrs(), ",")}, more...)
+	return with(servers(f.Cluster), more...)
 }
 
 // awaitFetches waits for n fetches from now on.

@@ -100,7 +100,8 @@ func refuse(t testing.TB, err error) {
 	t.Skip(err)
 }
 
-func newInstallation(r release) (*installation, error) {
+// prepare makes the cache folder of a release and fetches what belongs into it.
+func prepare(r release, folder string) (*installation, error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
 		return nil, fmt.Errorf("%w: java is not in PATH: install Java 17 or newer, and Maven", errMissing)
@@ -109,7 +110,7 @@ func newInstallation(r release) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &installation{release: r, java: java, dir: filepath.Join(cache, "connectd", "kafka-"+r.version)}
+	in := &installation{release: r, java: java, dir: filepath.Join(cache, "connectd", folder)}
 	if err := os.MkdirAll(in.dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -118,10 +119,17 @@ func newInstallation(r release) (*installation, error) {
 		return nil, err
 	}
 	defer unlock()
-	if err := os.WriteFile(in.path(in.logFile), in.logging, 0o644); err != nil {
-		return nil, err
+	if in.logging != nil {
+		if err := os.WriteFile(in.path(in.logFile), in.logging, 0o644); err != nil {
+			return nil, err
+		}
 	}
-	if err := in.fetch(); err != nil {
+	return in, in.fetch()
+}
+
+func newInstallation(r release) (*installation, error) {
+	in, err := prepare(r, "kafka-"+r.version)
+	if err != nil {
 		return nil, err
 	}
 	jars, err := filepath.Glob(in.path("libs", "*.jar")) // sorted

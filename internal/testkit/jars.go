@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,25 +35,9 @@ func RunJava(t testing.TB, pom []byte, source string, args ...string) string {
 
 // newJars is an installation of the jars alone, in a cache folder named for the pom.
 func newJars(pom []byte) (*installation, error) {
-	java, err := exec.LookPath("java")
-	if err != nil {
-		return nil, fmt.Errorf("%w: java is not in PATH: install Java 17 or newer, and Maven", errMissing)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return nil, err
-	}
 	sum := sha256.Sum256(pom)
-	in := &installation{release: release{pom: pom}, java: java, dir: filepath.Join(cache, "connectd", "jars-"+hex.EncodeToString(sum[:6]))}
-	if err := os.MkdirAll(in.dir, 0o755); err != nil {
-		return nil, err
-	}
-	unlock, err := in.lock()
+	in, err := prepare(release{pom: pom}, "jars-"+hex.EncodeToString(sum[:6]))
 	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	if err := in.fetch(); err != nil {
 		return nil, err
 	}
 	in.classpath = in.path("libs", "*")

@@ -37,11 +37,6 @@ func Heap(size string) Option {
 	return func(s *settings) { s.heap = size }
 }
 
-// JVM adds arguments for the JVM.
-func JVM(flags ...string) Option {
-	return func(s *settings) { s.jvm = append(s.jvm, flags...) }
-}
-
 // StockJVM runs the JVM with the flags and heap of Kafka's own start scripts, and without the class archive that makes
 // testkit's start sooner: for measurements.
 func StockJVM() Option {
@@ -70,7 +65,6 @@ type settings struct {
 	overrides  map[string]string
 	listeners  []listener
 	heap       string
-	jvm        []string
 	stock      bool
 	old        bool
 	https      bool
@@ -152,7 +146,7 @@ func (s *settings) flags(in *installation, kind string, record func(string, Opti
 	if s.heap != "" {
 		heap = s.heap
 	}
-	return slices.Concat([]string{"-Xmx" + heap}, base, s.archive, []string{in.logArgument()}, s.jvm)
+	return slices.Concat([]string{"-Xmx" + heap}, base, s.archive, []string{in.logArgument()})
 }
 
 // newUUID returns a random id as Kafka writes them: 16 bytes in URL-safe base64, never beginning with a dash.

@@ -1,5 +1,7 @@
 package api
 
+import "fmt"
+
 // object reads the members of an object whose opening brace was read; each must consume one value.
 func (s *scanner) object(member func(name string) error) error {
 	for first := true; ; first = false {
@@ -49,6 +51,17 @@ func (s *scanner) colon() error {
 	}
 	s.pos++
 	return nil
+}
+
+// arrayList reads an array as array does, with the first token of each element read, and errors say at which they are.
+func (s *scanner) arrayList(element func(t token) error) error {
+	return s.array(func(i int) error {
+		t, err := s.value()
+		if err != nil {
+			return err
+		}
+		return s.at(fmt.Sprintf("java.util.ArrayList[%d]", i), func() error { return element(t) })
+	})
 }
 
 // array reads the elements of an array whose opening bracket was read; each must consume one value.

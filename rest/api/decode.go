@@ -59,17 +59,11 @@ func DecodeTaskConfigs(body []byte) ([]map[string]string, error) {
 		if t.kind != '[' {
 			return s.cannot(t, want)
 		}
-		return s.array(func(i int) error {
-			t, err := s.value()
-			if err != nil {
-				return err
-			}
-			return s.at(fmt.Sprintf("java.util.ArrayList[%d]", i), func() error {
-				cfg, err := s.stringMap(t)
-				values, _ := cfg.Values()
-				out = append(out, values)
-				return err
-			})
+		return s.arrayList(func(t token) error {
+			cfg, err := s.stringMap(t)
+			values, _ := cfg.Values()
+			out = append(out, values)
+			return err
 		})
 	})
 	if errors.Is(err, errNull) {

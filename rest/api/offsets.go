@@ -90,16 +90,10 @@ func (s *scanner) offsets(t token) (list []*ConnectorOffset, err error) {
 		default:
 			return s.cannot(t, "java.util.ArrayList<"+offsetClass+">")
 		}
-		return s.array(func(i int) error {
-			t, err := s.value()
-			if err != nil {
-				return err
-			}
-			return s.at(fmt.Sprintf("java.util.ArrayList[%d]", i), func() error {
-				o, err := s.offset(t)
-				list = append(list, o)
-				return err
-			})
+		return s.arrayList(func(t token) error {
+			o, err := s.offset(t)
+			list = append(list, o)
+			return err
 		})
 	})
 	return list, err

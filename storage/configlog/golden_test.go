@@ -1,8 +1,6 @@
 package configlog
 
 import (
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -11,32 +9,17 @@ import (
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/cluster"
+	"github.com/connectd/connectd/internal/testkit"
 )
 
 // dump reads what Kafka's console consumer printed of a topic that a Java 4.3.1 worker wrote.
 func dump(t *testing.T, topic string) []Record {
 	t.Helper()
-	data, err := os.ReadFile("testdata/java-" + topic + ".txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []Record
-	for line := range strings.Lines(string(data)) {
-		f := strings.SplitN(strings.TrimSuffix(line, "\n"), "\t", 5)
-		if len(f) != 5 {
-			t.Fatalf("bad line %q", line)
-		}
-		num := func(s string) int64 {
-			_, n, _ := strings.Cut(s, ":")
-			v, err := strconv.ParseInt(n, 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return v
-		}
-		r := Record{TimestampMs: num(f[0]), Partition: int32(num(f[1])), Offset: num(f[2]), Key: []byte(f[3])}
-		if f[4] != "null" {
-			r.Value = []byte(f[4])
+	for _, d := range testkit.ReadDump(t, "testdata/java-"+topic+".txt") {
+		r := Record{TimestampMs: d.TimestampMs, Partition: d.Partition, Offset: d.Offset, Key: []byte(d.Key)}
+		if d.Value != nil {
+			r.Value = []byte(*d.Value)
 		}
 		out = append(out, r)
 	}
