@@ -133,12 +133,6 @@ func (p *Process) Stop() {
 // Kill ends the process without warning (SIGKILL) and waits until it is gone.
 func (p *Process) Kill() { p.end() }
 
-// Pause freezes the process (SIGSTOP): it keeps its connections and answers nobody.
-func (p *Process) Pause() { p.t.Helper(); p.Signal(syscall.SIGSTOP) }
-
-// Continue lets a paused process go on (SIGCONT).
-func (p *Process) Continue() { p.t.Helper(); p.Signal(syscall.SIGCONT) }
-
 // Signal sends a signal; a process that has ended already fails the test.
 func (p *Process) Signal(signal syscall.Signal) {
 	p.t.Helper()
