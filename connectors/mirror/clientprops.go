@@ -21,15 +21,15 @@ const offsetReset = "auto.offset.reset"
 
 // clientProps gives the Java properties of a client: those of side.cluster. that all clients share, then kind., then
 // side.kind. (side is "source" or "target", kind "consumer" or "admin").
-func (s *settings) clientProps(side, kind, role string) map[string]string {
+func (l *link) clientProps(side, kind, role string) map[string]string {
 	out := map[string]string{}
-	for k, v := range config.WithPrefix(s.props, side+".cluster.") {
+	for k, v := range config.WithPrefix(l.props, side+".cluster.") {
 		if sharedClientKeys[k] {
 			out[k] = v
 		}
 	}
 	for _, prefix := range []string{kind + ".", side + "." + kind + "."} {
-		maps.Copy(out, config.WithPrefix(s.props, prefix))
+		maps.Copy(out, config.WithPrefix(l.props, prefix))
 	}
 	if kind == "consumer" {
 		delete(out, strings.TrimPrefix(propPollTimeout, "consumer.")) // the connector's own
@@ -38,7 +38,7 @@ func (s *settings) clientProps(side, kind, role string) map[string]string {
 			out[offsetReset] = "earliest"
 		}
 	}
-	id := s.source + "->" + s.target + "|" + s.name + "|" + role
+	id := l.source + "->" + l.target + "|" + l.name + "|" + role
 	if given := out["client.id"]; given != "" {
 		id = given + "|" + id
 	}
@@ -47,9 +47,9 @@ func (s *settings) clientProps(side, kind, role string) map[string]string {
 }
 
 // offsetReset is auto.offset.reset as it is given for the source's consumer, in lower case; empty for not given.
-func (s *settings) offsetReset() string {
+func (l *link) offsetReset() string {
 	for _, prefix := range []string{"source.consumer.", "consumer."} {
-		if v, given := s.props[prefix+offsetReset]; given {
+		if v, given := l.props[prefix+offsetReset]; given {
 			return strings.ToLower(strings.TrimSpace(v))
 		}
 	}

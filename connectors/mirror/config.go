@@ -28,14 +28,16 @@ const (
 	propReplication   = "replication.factor"
 	propDefaultsFrom  = "use.defaults.from"
 	propEmitSyncs     = "emit.offset-syncs.enabled"
+	propSyncsLocation = "offset-syncs.topic.location"
 	propAdminTimeout  = "admin.timeout.ms"
 	propExactlyOnce   = "exactly.once.support"
 
 	replicationSource = "source"
 )
 
-// sourceDef declares MirrorSource's own properties as Kafka 4.3 does; those of every source connector are the worker's.
-func sourceDef() *config.Def {
+// linkDef declares the properties that all three connectors share, as Kafka 4.3 does; those of every source connector are
+// the worker's.
+func linkDef() *config.Def {
 	low, high := config.Low, config.High
 	def := config.New(
 		config.Key{Name: "enabled", Type: config.TypeBoolean, Default: true, Importance: low, Doc: "Whether anything is copied."},
@@ -53,8 +55,13 @@ func sourceDef() *config.Def {
 		config.Key{Name: "security.protocol", Default: "PLAINTEXT", Importance: config.Medium, Validator: config.OneOfFold("SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT"), Doc: "Not used by itself: clients take `source.cluster.security.protocol` and `target.cluster.security.protocol`."},
 	)
 	def.Define(config.Key{Name: "config.providers", Type: config.TypeList, Default: "", Importance: low, Doc: "Not used by connectors: the worker's providers resolve variables."})
-	def.Define(config.ClientSSLKeys()...).Define(config.ClientSASLKeys()...)
-	def.Define(
+	return def.Define(config.ClientSSLKeys()...).Define(config.ClientSASLKeys()...)
+}
+
+// sourceDef declares MirrorSource's properties, in Kafka's order.
+func sourceDef() *config.Def {
+	low, high := config.Low, config.High
+	def := linkDef().Define(
 		config.Key{Name: propTopics, Type: config.TypeList, Default: ".*", Importance: high, Doc: "Topics to copy: names and regular expressions."},
 		config.Key{Name: propExclude, Type: config.TypeList, Default: `mm2.*\.internal,.*\.replica,__.*`, Importance: high, Doc: "Topics not to copy: names and regular expressions. Comes before `topics`."},
 		config.Key{
@@ -62,9 +69,9 @@ func sourceDef() *config.Def {
 			Default: "follower.replication.throttled.replicas,leader.replication.throttled.replicas,message.timestamp.difference.max.ms," +
 				"log.message.timestamp.before.max.ms,log.message.timestamp.after.max.ms,message.timestamp.type,unclean.leader.election.enable,min.insync.replicas",
 		},
-		config.Key{Name: propTopicFilter, Type: config.TypeClass, Default: javaPackage + "DefaultTopicFilter", Importance: low, Validator: knownClass(javaPackage + "DefaultTopicFilter"), Doc: "How topics are selected; only the default, by `topics` and `topics.exclude`, is there."},
+		topicFilterKey(),
 		config.Key{Name: propConfigFilter, Type: config.TypeClass, Default: javaPackage + "DefaultConfigPropertyFilter", Importance: low, Validator: knownClass(javaPackage + "DefaultConfigPropertyFilter"), Doc: "How topic settings are selected; only the default, by `config.properties.exclude`, is there."},
-		config.Key{Name: propPollTimeout, Type: config.TypeLong, Default: int64(1000), Importance: low, Doc: "Longest wait for records of the source, in ms."},
+		pollTimeoutKey("Longest wait for records of the source, in ms."),
 	)
 	def.Define(periodic("refresh.topics", "Whether to look for new topics and partitions now and then.")...)
 	def.Define(periodic("sync.topic.configs", "Whether to keep the settings of copied topics like those of their source.")...)
@@ -76,11 +83,36 @@ func sourceDef() *config.Def {
 		},
 		config.Key{Name: "offset-syncs.topic.replication.factor", Type: config.TypeShort, Default: int16(3), Importance: low, Doc: "Replication factor of the offset-syncs topic. Accepted; offset syncs are not written."},
 		config.Key{Name: "offset.lag.max", Type: config.TypeLong, Default: int64(100), Importance: low, Doc: "How far a partition may be off before an offset sync is written. Accepted; offset syncs are not written."},
-		config.Key{Name: "offset-syncs.topic.location", Default: "source", Importance: low, Validator: config.OneOf("source", "target"), Doc: "Cluster of the offset-syncs topic. Accepted; offset syncs are not written."},
+		syncsLocationKey("Cluster of the offset-syncs topic. Accepted; offset syncs are not written."),
 		config.Key{Name: propEmitSyncs, Type: config.TypeBoolean, Default: true, Importance: low, Doc: "Whether to write offset syncs, from which checkpoints are made. Accepted; offset syncs are not written."},
 		config.Key{Name: "heartbeats.replication.enabled", Type: config.TypeBoolean, Default: true, Importance: low, Doc: "Whether heartbeats topics are copied even when `topics` does not include them."},
-		config.Key{Name: "metric.names.formats", Type: config.TypeList, Default: "legacy", Importance: low, Validator: config.ListOf(false, "legacy", "new"), Doc: "Names of Java's metrics. Has no effect here."},
+		metricNamesKey(),
 	)
+}
+
+// Keys that more than one connector declares, each in a place of its own.
+
+func topicFilterKey() config.Key {
+	only := javaPackage + "DefaultTopicFilter"
+	return config.Key{
+		Name: propTopicFilter, Type: config.TypeClass, Default: only, Importance: config.Low, Validator: knownClass(only),
+		Doc: "How topics are selected; only the default, by `topics` and `topics.exclude`, is there.",
+	}
+}
+
+func pollTimeoutKey(doc string) config.Key {
+	return config.Key{Name: propPollTimeout, Type: config.TypeLong, Default: int64(1000), Importance: config.Low, Doc: doc}
+}
+
+func syncsLocationKey(doc string) config.Key {
+	return config.Key{Name: propSyncsLocation, Default: "source", Importance: config.Low, Validator: config.OneOf("source", "target"), Doc: doc}
+}
+
+func metricNamesKey() config.Key {
+	return config.Key{
+		Name: "metric.names.formats", Type: config.TypeList, Default: "legacy", Importance: config.Low, Validator: config.ListOf(false, "legacy", "new"),
+		Doc: "Names of Java's metrics. Has no effect here.",
+	}
 }
 
 // filterDef declares what only Kafka's filter classes declare: it is understood, but absent from answers about
@@ -121,22 +153,45 @@ func checkReplication(name string, value any) error {
 	return config.Invalid(name, value, "must be a number from 1 to "+strconv.Itoa(math.MaxInt16)+", -1 for the brokers' default, or \"source\"")
 }
 
-// settings is a connector's or task's configuration, understood.
-type settings struct {
+// link is what the configurations of all three connectors and their tasks share, understood.
+type link struct {
 	props          map[string]string
 	enabled        bool
 	name           string
 	source, target string // aliases
 	policy         policy
-	filter         filter
-	configs        configFilter
-	replication    string
-	pollTimeout    time.Duration
 	adminTimeout   time.Duration
-	refreshTopics  time.Duration // 0 for never
-	syncConfigs    time.Duration // 0 for never
-	acls           bool          // ACLs are to be copied
-	offsetSyncs    bool          // offset syncs are to be written
+}
+
+// linkOf understands the properties of linkDef.
+func linkOf(v config.Values) (link, error) {
+	l := link{
+		props: v.Originals(), enabled: v.Bool("enabled"), name: v.Originals()["name"],
+		source: v.String(propSourceAlias), target: v.String(propTargetAlias),
+		adminTimeout: v.Duration(propAdminTimeout),
+	}
+	l.policy = policy{identity: v.Class(propPolicy) == identityPolicyClass, source: l.source, separator: v.String(propSeparator)}
+	l.policy.internalSeparator = l.policy.separator
+	if !v.Bool(propInternalSep) {
+		l.policy.internalSeparator = "."
+	}
+	if l.policy.separator == "" {
+		return l, config.Invalid(propSeparator, "", "must not be empty")
+	}
+	return l, nil
+}
+
+// settings is MirrorSource's or its tasks' configuration, understood.
+type settings struct {
+	link
+	filter        filter
+	configs       configFilter
+	replication   string
+	pollTimeout   time.Duration
+	refreshTopics time.Duration // 0 for never
+	syncConfigs   time.Duration // 0 for never
+	acls          bool          // ACLs are to be copied
+	offsetSyncs   bool          // offset syncs are to be written
 }
 
 func parse(props map[string]string) (*settings, error) {
@@ -145,22 +200,16 @@ func parse(props map[string]string) (*settings, error) {
 	if err := errors.Join(err, ferr); err != nil {
 		return nil, err
 	}
+	l, err := linkOf(v)
+	if err != nil {
+		return nil, err
+	}
 	s := &settings{
-		props: v.Originals(), enabled: v.Bool("enabled"), name: props["name"],
-		source: v.String(propSourceAlias), target: v.String(propTargetAlias),
-		replication:  v.String(propReplication),
-		pollTimeout:  v.Duration(propPollTimeout),
-		adminTimeout: v.Duration(propAdminTimeout),
-		acls:         v.Bool("sync.topic.acls.enabled"),
-		offsetSyncs:  v.Bool(propEmitSyncs),
-	}
-	s.policy = policy{identity: v.Class(propPolicy) == identityPolicyClass, source: s.source, separator: v.String(propSeparator)}
-	s.policy.internalSeparator = s.policy.separator
-	if !v.Bool(propInternalSep) {
-		s.policy.internalSeparator = "."
-	}
-	if s.policy.separator == "" {
-		return nil, config.Invalid(propSeparator, "", "must not be empty")
+		link:        l,
+		replication: v.String(propReplication),
+		pollTimeout: v.Duration(propPollTimeout),
+		acls:        v.Bool("sync.topic.acls.enabled"),
+		offsetSyncs: v.Bool(propEmitSyncs),
 	}
 	s.refreshTopics = interval(v, "refresh.topics")
 	s.syncConfigs = interval(v, "sync.topic.configs")
@@ -182,12 +231,12 @@ func interval(v config.Values, prefix string) time.Duration {
 }
 
 // remote is a topic's name on the target.
-func (s *settings) remote(topic string) string { return s.policy.remote(s.source, topic) }
+func (l *link) remote(topic string) string { return l.policy.remote(l.source, topic) }
 
 // partition is the source partition under which offsets are stored: the fields in the order in which Java writes them.
-func (s *settings) partition(tp connect.TopicPartition) connect.Entries {
+func (l *link) partition(tp connect.TopicPartition) connect.Entries {
 	return connect.Entries{
-		{Key: "cluster", Value: s.source},
+		{Key: "cluster", Value: l.source},
 		{Key: "partition", Value: int64(tp.Partition)},
 		{Key: "topic", Value: tp.Topic},
 	}

@@ -11,7 +11,7 @@ import (
 // TestAlteredOffsetsAreSpeltAsTasksWriteThem: a task finds its position by the bytes of its partition, and what operators write comes
 // in any order of fields.
 func TestAlteredOffsetsAreSpeltAsTasksWriteThem(t *testing.T) {
-	s := &settings{source: "S"}
+	s := &link{source: "S"}
 	tp := connect.TopicPartition{Topic: "in", Partition: 3}
 	written := s.partition(tp)
 	given := []connect.PartitionOffset{

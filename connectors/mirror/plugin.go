@@ -54,7 +54,7 @@ func (c *connector) checkPatterns(props map[string]string, values []config.Value
 
 // isolation is the source consumer's isolation.level.
 func isolation(props map[string]string) string {
-	s := settings{props: props}
+	s := link{props: props}
 	return s.clientProps("source", "consumer", "")["isolation.level"]
 }
 
