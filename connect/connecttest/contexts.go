@@ -79,18 +79,42 @@ func readBack(e connect.Entries) connect.Entries {
 
 func logger(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
+// notes keeps what was noted. It is safe for concurrent use.
+type notes struct {
+	mu   sync.Mutex
+	said []string
+}
+
+// Note keeps the text.
+func (n *notes) Note(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.said = append(n.said, text)
+}
+
+// Notes lists all that was noted, in order; an empty text took the one before back.
+func (n *notes) Notes() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.said)
+}
+
 // ConnectorContext is a fake connect.ConnectorContext that counts what a connector asks for.
 type ConnectorContext struct {
 	// Store is nil for a sink.
 	Store *Offsets
 	log   *slog.Logger
 
+	notes
 	mu        sync.Mutex
 	requested int
 	errs      []error
 }
 
-var _ connect.ConnectorContext = (*ConnectorContext)(nil)
+var (
+	_ connect.ConnectorContext = (*ConnectorContext)(nil)
+	_ connect.Noter            = (*ConnectorContext)(nil)
+)
 
 // NewConnectorContext makes a context that logs to the test.
 func NewConnectorContext(t testing.TB) *ConnectorContext {
@@ -140,9 +164,13 @@ func (c *ConnectorContext) Offsets() connect.OffsetReader {
 type SourceTaskContext struct {
 	Store *Offsets
 	log   *slog.Logger
+	notes
 }
 
-var _ connect.SourceTaskContext = (*SourceTaskContext)(nil)
+var (
+	_ connect.SourceTaskContext = (*SourceTaskContext)(nil)
+	_ connect.Noter             = (*SourceTaskContext)(nil)
+)
 
 // NewSourceTaskContext makes a context with an offset store; nil makes an empty one.
 func NewSourceTaskContext(t testing.TB, store *Offsets) *SourceTaskContext {
