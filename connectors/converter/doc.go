@@ -68,7 +68,7 @@ func (h asHeader) PassThrough() bool {
 func typed(more ...config.Key) *config.Def {
 	return config.New(append([]config.Key{{
 		Name: "converter.type", Importance: config.Low, Validator: config.OneOf("key", "value", "header"),
-		Doc: "How this converter will be used.",
+		Doc: "What is converted: `key`, `value` or `header`. The worker sets it.",
 	}}, more...)...)
 }
 

@@ -12,6 +12,7 @@ import (
 // JSON writes and reads JSON, with or without an envelope that holds the schema.
 type JSON struct {
 	schemas, numericDecimals, replaceNull bool
+	fixed                                 *connect.Schema // schema.content: of everything that is read, which has no envelope then
 	cacheSize                             int
 	written                               map[*connect.Schema][]byte
 	read                                  map[string]*connect.Schema
@@ -21,27 +22,32 @@ func jsonConfig() *config.Def {
 	return typed(
 		config.Key{
 			Name: "schemas.enable", Type: config.TypeBoolean, Default: true, Importance: config.High, Group: "Schemas", OrderInGroup: 0,
-			Width: config.WidthMedium, DisplayName: "Enable Schemas", Doc: "Include schemas within each of the serialized values and keys.",
+			Width: config.WidthMedium, DisplayName: "Enable Schemas", Doc: "Whether keys and values carry their schema: `{\"schema\": …, \"payload\": …}`.",
 		},
 		config.Key{
 			Name: "schemas.cache.size", Type: config.TypeInt, Default: int32(1000), Importance: config.High, Group: "Schemas", OrderInGroup: 1,
 			Width: config.WidthMedium, DisplayName: "Schema Cache Size",
-			Doc: "The maximum number of schemas that can be cached in this converter instance.",
+			Doc: "How many schemas are remembered, so that they need not be read or written again.",
+		},
+		config.Key{
+			Name: "schema.content", HasDefault: true, Importance: config.High, Group: "Schemas", OrderInGroup: 2,
+			Width: config.WidthMedium, DisplayName: "Schema Content",
+			Doc: "A schema in JSON that holds for everything that is read, which then has no envelope. It needs `schemas.enable`, and matters to sinks only (KIP-1054).",
 		},
 		config.Key{
 			Name: "decimal.format", Default: "BASE64", Validator: config.OneOfFold("BASE64", "NUMERIC"), Importance: config.Low,
 			Group: "Serialization", OrderInGroup: 0, Width: config.WidthMedium, DisplayName: "Decimal Format",
-			Doc: "Controls which format this converter will serialize decimals in. This value is case insensitive and can be either 'BASE64' (default) or 'NUMERIC'",
+			Doc: "How decimals are written: `BASE64`, their bytes, or `NUMERIC`, as JSON numbers. In any case.",
 		},
 		config.Key{
 			Name: "replace.null.with.default", Type: config.TypeBoolean, Default: true, Importance: config.Low, Group: "Serialization",
 			OrderInGroup: 1, Width: config.WidthMedium, DisplayName: "Replace null with default",
-			Doc: "Whether to replace fields that have a default value and that are null to the default value. When set to true, the default value is used, otherwise null is used.",
+			Doc: "Whether a null field that has a default is written as that default.",
 		},
 	)
 }
 
-// Configure reads schemas.enable, schemas.cache.size, decimal.format and replace.null.with.default.
+// Configure reads schemas.enable, schema.content, schemas.cache.size, decimal.format and replace.null.with.default.
 func (c *JSON) Configure(props map[string]string, isKey bool) error {
 	v, err := jsonConfig().Parse(withType(props, isKey))
 	if err != nil {
@@ -52,7 +58,18 @@ func (c *JSON) Configure(props map[string]string, isKey bool) error {
 		replaceNull: v.Bool("replace.null.with.default"), cacheSize: v.Int("schemas.cache.size"),
 		written: map[*connect.Schema][]byte{}, read: map[string]*connect.Schema{},
 	}
-	return nil
+	if v.IsNull("schema.content") {
+		return nil
+	}
+	node, err := jackson.Parse([]byte(v.String("schema.content")))
+	switch {
+	case errors.Is(err, jackson.ErrEmpty):
+		return nil
+	case err != nil:
+		return javaError("Failed to parse schema in converter config due to serialization error: %w", err)
+	}
+	c.fixed, err = c.schema(node)
+	return err
 }
 
 // FromData gives the JSON of a value. Only a value without schema that is nil gives nil bytes, as in Java.
@@ -89,6 +106,13 @@ func (c *JSON) ToData(_ string, data []byte) (*connect.Schema, any, error) {
 	if !c.schemas {
 		v, err := c.value(nil, node)
 		return nil, v, err
+	}
+	if c.fixed != nil {
+		v, err := c.value(c.fixed, node)
+		if err != nil {
+			return nil, nil, err
+		}
+		return c.fixed, v, nil
 	}
 	obj, ok := node.(jackson.Object)
 	js, hasSchema := obj.Get("schema")

@@ -22,7 +22,7 @@ type String struct {
 func stringConfig() *config.Def {
 	return typed(config.Key{
 		Name: "converter.encoding", Default: "UTF-8", Importance: config.High, Width: config.WidthMedium, DisplayName: "Encoding",
-		Doc: "The name of the Java character set to use for encoding strings as byte arrays.",
+		Doc: "Character set of the bytes, by its Java name.",
 	})
 }
 

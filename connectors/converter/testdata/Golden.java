@@ -147,6 +147,17 @@ public class Golden {
             for (String t : texts)
                 line("parse " + k + " " + t, () -> { SchemaAndValue sv = js.get(k).toConnectData("t", t.getBytes(StandardCharsets.UTF_8)); return describe(sv.schema()) + " " + show(sv.value()); });
 
+        String[] contents = {
+            "{\"type\":\"int32\"}", "{\"type\":\"struct\",\"fields\":[{\"field\":\"a\",\"type\":\"int64\",\"optional\":true,\"default\":3}]}",
+            "{\"type\":\"string\",\"optional\":true}", "null", "", "{", "{}", "{\"type\":\"what\"}", "5", "[]",
+        };
+        String[] bodies = {"5", "{\"a\":1}", "{\"a\":null}", "null", "", "\"s\"", "{", "{\"schema\":{\"type\":\"int8\"},\"payload\":7}"};
+        for (String content : contents)
+            for (String t : bodies) {
+                line("content " + content + " parse " + t, () -> { SchemaAndValue sv = json(true, "schema.content", content).toConnectData("t", t.getBytes(StandardCharsets.UTF_8)); return describe(sv.schema()) + " " + show(sv.value()); });
+                line("content plain " + content + " parse " + t, () -> { SchemaAndValue sv = json(false, "schema.content", content).toConnectData("t", t.getBytes(StandardCharsets.UTF_8)); return describe(sv.schema()) + " " + show(sv.value()); });
+            }
+
         StringConverter sc = new StringConverter();
         sc.configure(Map.of(), false);
         m.forEach((name, sv) -> line("string " + name, () -> hex(sc.fromConnectData("t", sv.schema(), sv.value()))));
