@@ -88,6 +88,7 @@ func (c cli) commands() []command {
 	return []command{
 		{"distributed", "<worker.properties>", "run a worker that joins the Connect cluster named in the file", c.distributed},
 		{"dev", "[flags]", "run embedded Kafka clusters, two workers and a sample mirror", c.dev},
+		{"mirror", "<what>", "replicate between Kafka clusters, and look after it; see mirror -h", c.mirror},
 		{"topics", "<worker.properties>", "show what a Connect cluster's internal topics hold, Java's or connectd's; see topics -h", c.topics},
 		{"healthcheck", "[url]", "exit 0 if the worker at url (default http://localhost:8083) is healthy", c.healthcheck},
 		{"version", "", "print the version", c.version},
