@@ -38,6 +38,10 @@ type ConnectorPlugin struct {
 	// BytesByDefault makes ByteArrayConverter the default for keys, values and headers where the connector's config does
 	// not name a converter, whatever the worker's default is.
 	BytesByDefault bool
+	// Live tells whether a property of the connector's config takes effect without a restart of its tasks: they are
+	// Reconfigurable, and TaskConfigs leaves it out. The worker calls it for each property that a new config changes. Nil:
+	// none does.
+	Live func(property string) bool
 }
 
 // Converter turns data into bytes and back. It is used by one task at a time.

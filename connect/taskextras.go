@@ -15,7 +15,8 @@ type Noter interface {
 }
 
 // Reconfigurable is an optional interface of a SourceTask that takes some properties of its connector while it runs.
-// A connector leaves such properties out of its task configs, so that a change of them alone restarts no task.
+// Its plugin names them (ConnectorPlugin.Live) and leaves them out of its task configs, so that a change of them alone
+// restarts no task. Any other change does, as in Java.
 type Reconfigurable interface {
 	// Reconfigure gets the connector's config, references to config providers resolved: once after Start, before the first
 	// Poll, and again whenever it changes while the task's own config stays. It comes from Poll's goroutine, between
