@@ -48,6 +48,7 @@ var rooms = []room{
 	{path: "connectors/mirror", layer: driver},
 	{path: "connectors/mirror/offsetsync", layer: floor, pure: true},
 	{path: "connectors/mirror/rawbatch", layer: floor, pure: true},
+	{path: "connectors/mirror/ring", layer: floor, pure: true},
 	{path: "connectors/transform", layer: pure, pure: true, beside: []string{"connectors/converter"}}, // header values are guessed by its rules
 	{path: "internal/client", layer: floor},
 	{path: "internal/clientconf", layer: pure, pure: true},
