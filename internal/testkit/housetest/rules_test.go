@@ -61,6 +61,7 @@ var rooms = []room{
 	{path: "internal/kafka", layer: driver},
 	{path: "internal/kgo", layer: driver},
 	{path: "internal/metrics", layer: floor},
+	{path: "internal/mm2conf", layer: pure, pure: true},
 	{path: "internal/node", layer: assembly},
 	{path: "internal/testkit", layer: floor}, // nothing but tests import it, which another test checks
 	{path: "rest", layer: driver},
