@@ -44,7 +44,7 @@ type load struct {
 // asked in turns, so that what else the machine does meets both alike.
 func BenchmarkExpand(b *testing.B) {
 	connectors := number(b, "CONNECTD_BENCH_CONNECTORS", 2000, 1)
-	requests := number(b, "CONNECTD_BENCH_REQUESTS", 500, 100)
+	requests := number(b, "CONNECTD_BENCH_REQUESTS", 100, 100)
 	broker := testkit.StartBroker(b)
 	for b.Loop() {
 		ours, java := &answering{name: "connectd"}, &answering{name: "java"}
