@@ -34,7 +34,23 @@ type Server struct {
 
 // New makes a Server that does not listen yet. The error names the property that is wrong.
 func New(cfg Config) (*Server, error) {
-	cfg = cfg.withDefaults()
+	s, err := bareServer(cfg.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	routes := s.routes()
+	if s.document, err = s.openAPI(routes); err != nil {
+		return nil, err
+	}
+	s.main = s.wrap(routes, true)
+	if len(s.cfg.AdminListeners) > 0 {
+		s.admin = s.wrap(s.adminRoutes(), false)
+	}
+	return s, nil
+}
+
+// bareServer makes a Server without routes.
+func bareServer(cfg Config) (*Server, error) {
 	header, err := parseHeaderRules(cfg.ResponseHeaders)
 	if err != nil {
 		return nil, err
@@ -52,14 +68,6 @@ func New(cfg Config) (*Server, error) {
 		client: NewClient(ClientConfig{TLS: cfg.ClientTLS, Timeout: cfg.RequestTimeout, MaxBodyBytes: cfg.MaxBodyBytes}),
 	}
 	s.requests, s.cancel = context.WithCancel(context.Background())
-	routes := s.routes()
-	if s.document, err = s.openAPI(routes); err != nil {
-		return nil, err
-	}
-	s.main = s.wrap(routes, true)
-	if len(cfg.AdminListeners) > 0 {
-		s.admin = s.wrap(s.adminRoutes(), false)
-	}
 	return s, nil
 }
 

@@ -53,6 +53,10 @@ func (w *Worker) do(e herder.Effect) {
 		if r := w.runner(e.Work, e.Incarnation); r != nil {
 			r.setTarget(e.Target)
 		}
+	case herder.ReconfigureTask:
+		if r := w.runner(e.Work, e.Incarnation); r != nil {
+			w.reconfigure(r, e.Config)
+		}
 	case herder.GenerateTaskConfigs:
 		w.generate(e)
 	case herder.ForwardTaskConfigs:
@@ -246,6 +250,12 @@ func (w *Worker) versionOf(name string) string {
 func (w *Worker) forward(ctx context.Context, e herder.ForwardTaskConfigs) error {
 	if !w.isMember() {
 		return errFenced
+	}
+	if f := w.cfg.Flow; f != nil {
+		if !f.reaches(e.LeaderURL) {
+			return w.configs.PutTaskConfigs(ctx, e.Connector, e.Configs)
+		}
+		e.LeaderURL = strings.TrimRight(e.LeaderURL, "/") + f.Path
 	}
 	return w.peer.PostTaskConfigs(ctx, e.LeaderURL, e.Connector, e.Configs, w.sign)
 }

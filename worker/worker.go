@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -77,6 +78,8 @@ type Config struct {
 	TLS, AdminTLS, ClientTLS *tls.Config
 	// BasicAuth asks callers of the REST API for credentials; nil for none.
 	BasicAuth *rest.BasicAuth
+	// Flow makes the worker one of those that a node of MirrorMaker's dedicated mode runs; nil for a worker of its own.
+	Flow *Flow
 }
 
 // Worker is one Connect worker. Make one with New, run it with Run, once.
@@ -118,7 +121,9 @@ func New(ctx context.Context, cfg Config) (*Worker, error) {
 			"this version runs source connectors at least once only; use disabled")
 	}
 	w.life, w.kill = context.WithCancelCause(context.WithoutCancel(ctx))
-	if err := w.listen(ctx); err != nil {
+	if cfg.Flow != nil {
+		w.url, w.id = cfg.Flow.addresses()
+	} else if err := w.listen(ctx); err != nil {
 		w.kill(nil)
 		return nil, err
 	}
@@ -148,14 +153,19 @@ func (w *Worker) listen(ctx context.Context) error {
 		return err
 	}
 	w.rest = server
-	u := conf.AdvertisedURL(localHost(), func(l workerconf.Listener) int {
-		if addr, ok := server.Addrs()[slices.Index(conf.Listeners, l)].(*net.TCPAddr); ok {
+	u := Advertised(conf, server.Addrs())
+	w.url, w.id = u.String(), u.Host
+	return nil
+}
+
+// Advertised is the URL by which others are told to reach a REST server whose listeners are open at addrs.
+func Advertised(conf workerconf.REST, addrs []net.Addr) *url.URL {
+	return conf.AdvertisedURL(localHost(), func(l workerconf.Listener) int {
+		if addr, ok := addrs[slices.Index(conf.Listeners, l)].(*net.TCPAddr); ok {
 			return addr.Port
 		}
 		return l.Port
 	})
-	w.url, w.id = u.String(), u.Host
-	return nil
 }
 
 // localHost is the address that this machine's name stands for.
@@ -183,9 +193,11 @@ func (w *Worker) URL() string { return w.url }
 
 // Close releases what New took, of a worker that is not run.
 func (w *Worker) Close() {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = w.rest.Shutdown(ctx) // nothing was served
+	if w.rest != nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = w.rest.Shutdown(ctx) // nothing was served
+	}
 	w.peer.Close()
 	w.kill(errStopped)
 }
@@ -194,7 +206,9 @@ func (w *Worker) Close() {
 // stop, and otherwise what kept the worker from going on.
 func (w *Worker) Run(ctx context.Context) error {
 	serving := make(chan error, 1)
-	go func() { serving <- w.rest.Serve() }()
+	if w.rest != nil {
+		go func() { serving <- w.rest.Serve() }()
+	}
 	defer func() {
 		w.kill(errStopped)
 		w.peer.Close()
@@ -205,8 +219,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	stopped, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if cut := w.rest.Shutdown(stopped); cut != nil {
-		w.log.Warn("requests were cut off by the end of the worker", "error", cut)
+	if w.rest != nil {
+		if cut := w.rest.Shutdown(stopped); cut != nil {
+			w.log.Warn("requests were cut off by the end of the worker", "error", cut)
+		}
 	}
 	w.kill(errStopped)
 	w.effects.Wait()
@@ -320,10 +336,11 @@ func (w *Worker) work(ctx context.Context, serving <-chan error) error {
 		WorkerURL: w.url, Protocol: protocol, RebalanceDelay: conf.ScheduledRebalanceMaxDelay,
 		SyncTimeout: conf.WorkerSyncTimeout, UnsyncBackoff: conf.WorkerUnsyncBackoff,
 		KeyTTL: conf.SessionKeys.KeyTTL, KeyAlgorithm: conf.SessionKeys.KeyAlgorithm, KeyBytes: (conf.SessionKeys.KeyBits + 7) / 8,
+		Live: w.live,
 	})
 	w.view.set(machine.View()) // before any request asks for it
 	w.mu.Lock()
-	w.loop = newLoop(machine, w.cfg.Logs.Named("herder"), w.do, w.view.set)
+	w.loop = newLoop(machine, w.cfg.Logs.Named("herder"), w.do, w.viewed())
 	w.started = true
 	w.mu.Unlock()
 

@@ -15,7 +15,7 @@ func (p *parser) check(c *Config) {
 	p.checkSessionKeys()
 	p.checkStorage(c)
 	p.checkTimes()
-	p.checkREST(c)
+	p.checkREST()
 	if policy := p.values.String(policyKey); p.sound(policyKey) && c.ClientOverridePolicy == "" {
 		p.fail(config.Invalid(policyKey, policy, "must be one of: All, None, Principal, Allowlist"))
 	}

@@ -1,6 +1,7 @@
 package workerconf
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -67,6 +68,20 @@ func ParseListener(text string) (Listener, error) {
 		return Listener{}, fmt.Errorf("the port must be at most 65535")
 	}
 	return Listener{Scheme: scheme, Host: m[2], Port: max(port, 0)}, nil
+}
+
+// ParseREST reads the properties of a REST server that belongs to no single worker. The error joins every fault found.
+func ParseREST(props map[string]string) (REST, error) {
+	raw := maps.Clone(props)
+	values, err := config.New(restKeys()...).Define(config.ClientSSLKeys()...).Parse(raw)
+	p := parser{values: values, raw: raw, errs: config.Errors(err)}
+	r := p.rest()
+	p.checkREST()
+	errs := make([]error, len(p.errs))
+	for i, e := range p.errs {
+		errs[i] = e
+	}
+	return r, errors.Join(errs...)
 }
 
 func (p *parser) rest() REST {
@@ -141,7 +156,7 @@ func defaultProtocol(listeners []Listener) string {
 	return protocol
 }
 
-func (p *parser) checkREST(c *Config) {
+func (p *parser) checkREST() {
 	const protocolKey = "rest.advertised.listener"
 	if given := p.values.String(protocolKey); given != "" && !strings.EqualFold(given, "http") && !strings.EqualFold(given, "https") {
 		p.fail(config.Invalid(protocolKey, given, `must be either "http" or "https"`))

@@ -1,0 +1,131 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/connectd/connectd/internal/cluster"
+	"github.com/connectd/connectd/rest/api"
+	"github.com/connectd/connectd/worker/herder"
+)
+
+// Flow is what a worker of MirrorMaker's dedicated mode is told besides its properties. Several such workers run in one process,
+// and share its internal REST server, if it has one.
+type Flow struct {
+	// Name is the flow's, such as A->B.
+	Name string
+	// URL is the process' advertised URL, by which other nodes reach it; empty without an internal REST server. Path is what
+	// stands before the paths of this worker's resources.
+	URL, Path string
+	// Connectors are made, or changed, by the worker that leads the group, in order.
+	Connectors []FlowConnector
+}
+
+// FlowConnector is a connector that comes from a properties file.
+type FlowConnector struct {
+	Name   string
+	Config map[string]string
+}
+
+// noURL is what Java's dedicated mode tells the group for a URL when it has no internal REST server.
+const noURL = "NOTUSED"
+
+// addresses are the URL for the group and the worker id for statuses. The id tells nodes apart where they have addresses; without
+// one it is Java's.
+func (f *Flow) addresses() (groupURL, id string) {
+	u, err := url.Parse(f.URL)
+	if f.URL == "" || err != nil {
+		return noURL, f.Name
+	}
+	return f.URL, u.Host + f.Path
+}
+
+// reaches tells whether task configs can be handed to the leader. Where they can't, the worker that runs a connector writes them
+// itself: nobody else writes those of its connector, and a worker that is no member any more writes nothing. Java's dedicated mode
+// leaves such a connector without tasks until its worker happens to lead.
+func (f *Flow) reaches(leaderURL string) bool {
+	return f.URL != "" && (strings.HasPrefix(leaderURL, "http://") || strings.HasPrefix(leaderURL, "https://"))
+}
+
+// viewed is told of every step of the machine. It runs on the loop.
+func (w *Worker) viewed() func(herder.View) {
+	if w.cfg.Flow == nil {
+		return w.view.set
+	}
+	stop := func() {}
+	leading := false
+	return func(v herder.View) {
+		w.view.set(v)
+		switch {
+		case v.IsLeader && v.Settled && !leading:
+			var ctx context.Context
+			ctx, stop = context.WithCancel(w.life)
+			w.effects.Go(func() { w.configureFlow(ctx) })
+			leading = true
+		case !v.IsLeader && leading:
+			stop()
+			leading = false
+		}
+	}
+}
+
+// Waits between attempts to configure connectors.
+const (
+	configureFirst = time.Second
+	configureMost  = time.Minute
+)
+
+// configureFlow gives the flow's connectors the configs of the properties file, until that is done or this worker leads no more.
+// A config that is refused is told once: it changes with the next start.
+func (w *Worker) configureFlow(ctx context.Context) {
+	pending := w.cfg.Flow.Connectors
+	for wait := configureFirst; len(pending) > 0; wait = min(2*wait, configureMost) {
+		var failed []FlowConnector
+		for _, c := range pending {
+			if again := w.configure(ctx, c); again {
+				failed = append(failed, c)
+			}
+		}
+		if pending = failed; len(pending) == 0 {
+			return
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// configure gives one connector its config, and tells whether to try again.
+func (w *Worker) configure(ctx context.Context, c FlowConnector) (again bool) {
+	if have := w.configs.Snapshot().Connectors[c.Name]; have != nil && maps.Equal(have.Config, c.Config) {
+		w.log.Info("the connector is configured as the properties file says", "connector", c.Name)
+		return false
+	}
+	bounded, cancel := context.WithTimeout(ctx, forwardTimeout)
+	defer cancel()
+	created, _, err := w.PutConnectorConfig(bounded, c.Name, c.Config, "", true)
+	var refused *api.Error
+	switch {
+	case err == nil:
+		w.log.Info("connector configured from the properties file", "connector", c.Name, "created", created)
+		return false
+	case errors.As(err, new(*cluster.NotLeader)):
+		return false // the next leader does it
+	case errors.As(err, &refused) && refused.Status == http.StatusBadRequest:
+		w.log.Error("the config of a connector is refused; mend the properties file and start again", "connector", c.Name, "error", err)
+		return false
+	case ctx.Err() != nil:
+		return true // if there is an again
+	}
+	w.log.Error("a connector could not be configured; trying again", "connector", c.Name, "error", err)
+	return true
+}
