@@ -18,6 +18,8 @@ var (
 	// ErrOffsetOutOfRange says that a position does not exist in the partition (any more): its records were deleted
 	// by retention, or the topic was made anew.
 	ErrOffsetOutOfRange = errors.New("offset out of range")
+	// ErrTruncated says that a partition lost records that were read already, in an unclean leader election.
+	ErrTruncated = errors.New("the partition was truncated")
 	// ErrTopicExists is what creating a topic that is there already answers.
 	ErrTopicExists = errors.New("the topic exists already")
 	// ErrUnknownTopic says that a topic or partition does not exist, or may not be seen.
@@ -28,7 +30,25 @@ var (
 	ErrGroupNotEmpty = errors.New("the consumer group has members")
 	// ErrReplication says that a replication factor is not possible in the cluster.
 	ErrReplication = errors.New("invalid replication factor")
+	// ErrFatal says that a client is of no use any more.
+	ErrFatal = errors.New("the client cannot go on")
+	// ErrTooLarge is a record that the client or the broker refuses for its size.
+	ErrTooLarge = errors.New("the record is too large")
+	// ErrTimestamp is a record that the broker refuses for its timestamp.
+	ErrTimestamp = errors.New("the record's timestamp is refused")
 )
+
+// RecordError is a record that a producer does not take.
+type RecordError struct {
+	// Seq is ProducerRecord.Seq.
+	Seq uint64
+	Err error
+}
+
+func (e *RecordError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *RecordError) Unwrap() error { return e.Err }
 
 // PartitionError is a failure of one partition that is being read.
 type PartitionError struct {
@@ -55,6 +75,9 @@ type Topic struct {
 	Name        string
 	Partitions  int32
 	Replication int16
+	// ID differs between a topic and another one that was later made with its name. It is empty where nobody asked for it,
+	// and with brokers that give none.
+	ID string
 }
 
 // ConfigSource says where a topic's setting has its value from, in the numbers of the Kafka protocol.

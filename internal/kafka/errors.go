@@ -33,6 +33,7 @@ const (
 	codeMaxPollExceeded  = -147
 	codeNoOffset         = -168
 	codeNoEntry          = -156
+	codeLogTruncation    = -139
 
 	codeOffsetOutOfRange   = 1
 	codeUnknownTopicOrPar  = 3
@@ -66,6 +67,8 @@ func (e *Error) Is(target error) bool {
 		return e.Code == codeUnknownTopicOrPar || e.Code == codeUnknownTopic || e.Code == codeUnknownPartition
 	case client.ErrReplication:
 		return e.Code == codeInvalidReplication
+	case client.ErrTruncated:
+		return e.Code == codeLogTruncation
 	case client.ErrUnauthorized:
 		return slices.Contains(authorizationCodes, e.Code)
 	}

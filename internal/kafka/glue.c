@@ -295,3 +295,16 @@ void ck_rebalance_free(ck_rebalance *r) {
 }
 
 rd_kafka_topic_partition_t *ck_list_at(rd_kafka_topic_partition_list_t *l, int i) { return &l->elems[i]; }
+
+static void ck_throttle_cb(rd_kafka_t *rk, const char *broker, int32_t id, int ms, void *opaque) {
+	(void)rk, (void)broker, (void)id;
+	if (ms > 0)
+		__atomic_add_fetch((int64_t *)opaque, ms, __ATOMIC_RELAXED);
+}
+
+void ck_set_throttle(rd_kafka_conf_t *conf, int64_t *ms) {
+	rd_kafka_conf_set_opaque(conf, ms);
+	rd_kafka_conf_set_throttle_cb(conf, ck_throttle_cb);
+}
+
+int64_t ck_throttled_ms(int64_t *ms) { return __atomic_load_n(ms, __ATOMIC_RELAXED); }

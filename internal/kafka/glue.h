@@ -99,6 +99,10 @@ void ck_set_rebalance(rd_kafka_conf_t *conf, ck_group *g);
 ck_rebalance *ck_group_next(ck_group *g);
 void ck_rebalance_free(ck_rebalance *r);
 
+// ck_set_throttle has a client add to *ms for how long brokers hold its requests back; ck_throttled_ms reads that.
+void ck_set_throttle(rd_kafka_conf_t *conf, int64_t *ms);
+int64_t ck_throttled_ms(int64_t *ms);
+
 // ck_list_at reads an element of a partition list.
 rd_kafka_topic_partition_t *ck_list_at(rd_kafka_topic_partition_list_t *l, int i);
 

@@ -21,6 +21,10 @@ typedef struct rd_kafka_headers_s rd_kafka_headers_t;
 typedef struct rd_kafka_error_s rd_kafka_error_t;
 typedef struct rd_kafka_AdminOptions_s rd_kafka_AdminOptions_t;
 typedef rd_kafka_event_t rd_kafka_ListOffsets_result_t;
+typedef rd_kafka_event_t rd_kafka_DescribeTopics_result_t;
+typedef struct rd_kafka_TopicCollection_s rd_kafka_TopicCollection_t;
+typedef struct rd_kafka_TopicDescription_s rd_kafka_TopicDescription_t;
+typedef struct rd_kafka_Uuid_s rd_kafka_Uuid_t;
 typedef struct rd_kafka_ListOffsetsResultInfo_s rd_kafka_ListOffsetsResultInfo_t;
 typedef int rd_kafka_event_type_t;
 
@@ -49,7 +53,7 @@ typedef enum rd_kafka_timestamp_type_t {
 	RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME
 } rd_kafka_timestamp_type_t;
 
-typedef enum rd_kafka_admin_op_t { RD_KAFKA_ADMIN_OP_LISTOFFSETS = 21 } rd_kafka_admin_op_t;
+typedef enum rd_kafka_admin_op_t { RD_KAFKA_ADMIN_OP_DESCRIBETOPICS = 19, RD_KAFKA_ADMIN_OP_LISTOFFSETS = 21 } rd_kafka_admin_op_t;
 
 typedef enum rd_kafka_IsolationLevel_t {
 	RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED = 0,
@@ -180,6 +184,9 @@ void rd_kafka_conf_set_events(rd_kafka_conf_t *conf, int events);
 void rd_kafka_conf_set_rebalance_cb(rd_kafka_conf_t *conf,
                                     void (*rebalance_cb)(rd_kafka_t *rk, rd_kafka_resp_err_t err,
                                                          rd_kafka_topic_partition_list_t *partitions, void *opaque));
+void rd_kafka_conf_set_throttle_cb(rd_kafka_conf_t *conf,
+                                   void (*throttle_cb)(rd_kafka_t *rk, const char *broker_name, int32_t broker_id,
+                                                       int throttle_time_ms, void *opaque));
 void rd_kafka_conf_set_opaque(rd_kafka_conf_t *conf, void *opaque);
 rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *errstr, size_t errstr_size);
 void rd_kafka_destroy_flags(rd_kafka_t *rk, int flags);
@@ -249,6 +256,8 @@ rd_kafka_resp_err_t rd_kafka_commit_queue(rd_kafka_t *rk, const rd_kafka_topic_p
                                           void (*cb)(rd_kafka_t *rk, rd_kafka_resp_err_t err,
                                                      rd_kafka_topic_partition_list_t *offsets, void *commit_opaque),
                                           void *commit_opaque);
+rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t *low,
+                                                   int64_t *high);
 rd_kafka_resp_err_t rd_kafka_position(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions);
 rd_kafka_resp_err_t rd_kafka_committed(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions, int timeout_ms);
 rd_kafka_error_t *rd_kafka_seek_partitions(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions,
@@ -278,6 +287,17 @@ rd_kafka_resp_err_t rd_kafka_AdminOptions_set_request_timeout(rd_kafka_AdminOpti
                                                               char *errstr, size_t errstr_size);
 rd_kafka_error_t *rd_kafka_AdminOptions_set_isolation_level(rd_kafka_AdminOptions_t *options,
                                                             rd_kafka_IsolationLevel_t value);
+rd_kafka_TopicCollection_t *rd_kafka_TopicCollection_of_topic_names(const char **topics, size_t topics_cnt);
+void rd_kafka_TopicCollection_destroy(rd_kafka_TopicCollection_t *topics);
+void rd_kafka_DescribeTopics(rd_kafka_t *rk, const rd_kafka_TopicCollection_t *topics, const rd_kafka_AdminOptions_t *options,
+                             rd_kafka_queue_t *rkqu);
+const rd_kafka_DescribeTopics_result_t *rd_kafka_event_DescribeTopics_result(rd_kafka_event_t *rkev);
+const rd_kafka_TopicDescription_t **rd_kafka_DescribeTopics_result_topics(const rd_kafka_DescribeTopics_result_t *result,
+                                                                          size_t *cntp);
+const rd_kafka_error_t *rd_kafka_TopicDescription_error(const rd_kafka_TopicDescription_t *topicdesc);
+const char *rd_kafka_TopicDescription_name(const rd_kafka_TopicDescription_t *topicdesc);
+const rd_kafka_Uuid_t *rd_kafka_TopicDescription_topic_id(const rd_kafka_TopicDescription_t *topicdesc);
+const char *rd_kafka_Uuid_base64str(const rd_kafka_Uuid_t *uuid);
 void rd_kafka_ListOffsets(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *topic_partitions,
                           const rd_kafka_AdminOptions_t *options, rd_kafka_queue_t *rkqu);
 const rd_kafka_ListOffsets_result_t *rd_kafka_event_ListOffsets_result(rd_kafka_event_t *rkev);

@@ -59,9 +59,12 @@ type Reader struct {
 	f       *fetcher
 	queue   *C.rd_kafka_queue_t
 	reading map[connect.TopicPartition]struct{}
+	paused  map[connect.TopicPartition]struct{}
 	pos     map[connect.TopicPartition]int64
 	astray  map[connect.TopicPartition]int64 // where an error left librdkafka's own position
 	failed  error
+	// throttled counts milliseconds; C's callback adds to it.
+	throttled *C.int64_t
 }
 
 // NewReader opens a consumer without a group with librdkafka settings. A position that does not exist is an error, never
@@ -78,10 +81,14 @@ func NewReader(settings map[string]string, o ReaderOptions) (*Reader, error) {
 	r := &Reader{
 		h:       handle{log: o.Log, servers: settings["bootstrap.servers"]},
 		reading: map[connect.TopicPartition]struct{}{},
+		paused:  map[connect.TopicPartition]struct{}{},
 		pos:     map[connect.TopicPartition]int64{},
 		astray:  map[connect.TopicPartition]int64{},
 	}
+	r.throttled = (*C.int64_t)(C.calloc(1, C.sizeof_int64_t))
+	C.ck_set_throttle(conf, r.throttled)
 	if err := r.h.open(C.RD_KAFKA_CONSUMER, conf); err != nil {
+		C.free(unsafe.Pointer(r.throttled))
 		return nil, err
 	}
 	r.topics.rk = r.h.rk
@@ -142,6 +149,11 @@ func (r *Reader) stop(tp connect.TopicPartition) error {
 	if C.rd_kafka_consume_stop(r.topics.m[tp.Topic], C.int32_t(tp.Partition)) != 0 {
 		return fmt.Errorf("reading %s-%d: %w", tp.Topic, tp.Partition, codeError(int(C.rd_kafka_last_error())))
 	}
+	if _, paused := r.paused[tp]; paused { // which would outlast the stop
+		if err := r.Resume([]connect.TopicPartition{tp}); err != nil {
+			return err
+		}
+	}
 	delete(r.reading, tp)
 	delete(r.pos, tp)
 	delete(r.astray, tp)
@@ -182,6 +194,8 @@ func (r *Reader) note(e fetchError) {
 	switch e.code {
 	case codeAutoOffsetReset, codeOffsetOutOfRange:
 		r.fail(&PartitionError{TopicPartition: e.tp, Err: &Error{Code: codeOffsetOutOfRange, Text: e.text}})
+	case codeLogTruncation:
+		r.fail(&PartitionError{TopicPartition: e.tp, Err: &Error{Code: e.code, Text: e.text}})
 	case codeUnknownTopic, codeUnknownPartition, codeUnknownTopicOrPar, codeTopicAuth:
 		r.fail(&PartitionError{TopicPartition: e.tp, Err: codeError(e.code)})
 	case codeTransport, codeAllBrokersDown, codeTimedOut:
@@ -226,8 +240,12 @@ func (r *Reader) consumed() map[connect.TopicPartition]int64 {
 	return out
 }
 
-// Pause stops the delivery of partitions until Resume.
+// Pause stops the delivery of partitions until Resume or Seek. Records that were fetched already and not polled are given
+// up; Seek to Position afterwards rather than Resume, for librdkafka's own position may be past them (see consumed).
 func (r *Reader) Pause(tps []connect.TopicPartition) error {
+	for _, tp := range tps {
+		r.paused[tp] = struct{}{}
+	}
 	return do(tps, func(l *C.rd_kafka_topic_partition_list_t) C.rd_kafka_resp_err_t {
 		return C.rd_kafka_pause_partitions(r.h.rk, l)
 	})
@@ -235,6 +253,9 @@ func (r *Reader) Pause(tps []connect.TopicPartition) error {
 
 // Resume undoes Pause.
 func (r *Reader) Resume(tps []connect.TopicPartition) error {
+	for _, tp := range tps {
+		delete(r.paused, tp)
+	}
 	return do(tps, func(l *C.rd_kafka_topic_partition_list_t) C.rd_kafka_resp_err_t {
 		return C.rd_kafka_resume_partitions(r.h.rk, l)
 	})
@@ -262,7 +283,80 @@ func (r *Reader) Close() error {
 	r.f.free()
 	r.topics.free()
 	r.h.destroy()
+	C.free(unsafe.Pointer(r.throttled))
 	return nil
+}
+
+// End is the offset after the last record of a partition as the last fetch from it told, -1 if nothing was fetched yet. It
+// asks nobody.
+func (r *Reader) End(tp connect.TopicPartition) int64 {
+	rkt, has := r.topics.m[tp.Topic]
+	if !has {
+		return -1
+	}
+	var low, high C.int64_t
+	if C.rd_kafka_get_watermark_offsets(r.h.rk, C.rd_kafka_topic_name(rkt), C.int32_t(tp.Partition), &low, &high) != 0 || high < 0 {
+		return -1
+	}
+	return int64(high)
+}
+
+// Throttled is how long brokers have held requests back so far because of their quotas.
+func (r *Reader) Throttled() time.Duration {
+	return time.Duration(C.ck_throttled_ms(r.throttled)) * time.Millisecond
+}
+
+// zeroID is what brokers give that know no topic ids.
+const zeroID = "AAAAAAAAAAAAAAAAAAAAAA"
+
+// TopicIDs asks for the ids of topics, which differ between a topic and another one that was later made with its name.
+// Topics that do not exist or may not be seen, and brokers that give no ids, leave gaps.
+func (r *Reader) TopicIDs(ctx context.Context, topics ...string) (map[string]string, error) {
+	names := make([]*C.char, len(topics))
+	for i, t := range topics {
+		names[i] = C.CString(t)
+		defer C.free(unsafe.Pointer(names[i]))
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	collection := C.rd_kafka_TopicCollection_of_topic_names(&names[0], C.size_t(len(names)))
+	defer C.rd_kafka_TopicCollection_destroy(collection)
+	opts := C.rd_kafka_AdminOptions_new(r.h.rk, C.RD_KAFKA_ADMIN_OP_DESCRIBETOPICS)
+	defer C.rd_kafka_AdminOptions_destroy(opts)
+	r.h.limit(ctx, opts)
+	q := C.rd_kafka_queue_new(r.h.rk)
+	defer C.rd_kafka_queue_destroy(q)
+	C.rd_kafka_DescribeTopics(r.h.rk, collection, opts, q)
+	ev, err := waitEvent(ctx, q)
+	if err != nil {
+		return nil, unreachable(r.h.servers, "asking for topic ids", err)
+	}
+	defer C.rd_kafka_event_destroy(ev)
+	if code := int(C.rd_kafka_event_error(ev)); code != 0 {
+		return nil, unreachable(r.h.servers, "asking for topic ids", &Error{Code: code, Text: C.GoString(C.rd_kafka_event_error_string(ev))})
+	}
+	var n C.size_t
+	found := C.rd_kafka_DescribeTopics_result_topics(C.rd_kafka_event_DescribeTopics_result(ev), &n)
+	out := make(map[string]string, int(n))
+	for _, d := range unsafe.Slice(found, int(n)) {
+		if e := C.rd_kafka_TopicDescription_error(d); e != nil && C.rd_kafka_error_code(e) != 0 {
+			continue
+		}
+		if id := C.GoString(C.rd_kafka_Uuid_base64str(C.rd_kafka_TopicDescription_topic_id(d))); id != zeroID {
+			out[C.GoString(C.rd_kafka_TopicDescription_name(d))] = id
+		}
+	}
+	return out, nil
+}
+
+// limit has a request end when ctx does, as far as ctx has a deadline.
+func (h *handle) limit(ctx context.Context, opts *C.rd_kafka_AdminOptions_t) {
+	if d, ok := ctx.Deadline(); ok {
+		var errstr [128]C.char
+		ms := max(1, time.Until(d).Milliseconds())
+		C.rd_kafka_AdminOptions_set_request_timeout(opts, C.int(min(ms, 3600_000)), &errstr[0], C.size_t(len(errstr)))
+	}
 }
 
 // partitions asks for a topic's metadata, again while there is an error that may pass, until ctx ends.
@@ -361,11 +455,7 @@ func (h *handle) askOffsets(ctx context.Context, specs map[connect.TopicPartitio
 			return nil, err
 		}
 	}
-	if d, ok := ctx.Deadline(); ok {
-		var errstr [128]C.char
-		ms := max(1, time.Until(d).Milliseconds())
-		C.rd_kafka_AdminOptions_set_request_timeout(opts, C.int(min(ms, 3600_000)), &errstr[0], C.size_t(len(errstr)))
-	}
+	h.limit(ctx, opts)
 	q := C.rd_kafka_queue_new(h.rk)
 	defer C.rd_kafka_queue_destroy(q)
 	C.rd_kafka_ListOffsets(h.rk, l, opts, q)
