@@ -14,6 +14,10 @@ type Clients interface {
 	// Reader opens a consumer without a group, for which a position that does not exist is an error whatever
 	// auto.offset.reset says.
 	Reader(props map[string]string) (Reader, error)
+	// Groups opens a client for consumer groups.
+	Groups(props map[string]string) (GroupAdmin, error)
+	// Logs opens a client that follows whole topics, with the properties of a consumer and those of what asks for offsets.
+	Logs(consumer, admin map[string]string) (Logs, error)
 }
 
 // Admin is an administrative client, safe for concurrent use. Maps of errors hold what failed, by topic.

@@ -23,6 +23,7 @@ type cluster struct {
 	refuse  map[string]error // of creating or growing a topic
 	altered []client.ConfigChange
 	wake    chan struct{} // closed and made anew when records come
+	groups  map[string]*fakeGroup
 }
 
 type partitionLog struct {
@@ -35,6 +36,7 @@ func newCluster(brokers int) *cluster {
 	return &cluster{
 		brokers: brokers, topics: map[string]client.Topic{}, configs: map[string]map[string]client.ConfigEntry{},
 		logs: map[connect.TopicPartition]*partitionLog{}, refuse: map[string]error{}, wake: make(chan struct{}),
+		groups: map[string]*fakeGroup{},
 	}
 }
 

@@ -13,6 +13,8 @@ const version = "4.3.1" // of the Kafka release whose connectors these are like
 // Register hands the connectors to a registrar.
 func Register(r connect.Registrar, clients Clients) {
 	r.Connector(SourcePlugin(clients))
+	r.Connector(CheckpointPlugin(clients))
+	r.Connector(HeartbeatPlugin(clients))
 }
 
 // SourcePlugin describes MirrorSource.
@@ -25,9 +27,29 @@ func SourcePlugin(clients Clients) connect.ConnectorPlugin {
 	}
 }
 
+// CheckpointPlugin describes MirrorCheckpoint.
+func CheckpointPlugin(clients Clients) connect.ConnectorPlugin {
+	return connect.ConnectorPlugin{
+		Class: javaPackage + "MirrorCheckpointConnector", TaskClass: javaPackage + "MirrorCheckpointTask",
+		Version: version, Type: connect.Source, Config: checkpointDef(), BytesByDefault: true,
+		New:           func() connect.Connector { return &checkpointConnector{clients: clients} },
+		NewSourceTask: func() connect.SourceTask { return &checkpointTask{clients: clients} },
+	}
+}
+
+// HeartbeatPlugin describes MirrorHeartbeat.
+func HeartbeatPlugin(clients Clients) connect.ConnectorPlugin {
+	return connect.ConnectorPlugin{
+		Class: javaPackage + "MirrorHeartbeatConnector", TaskClass: javaPackage + "MirrorHeartbeatTask",
+		Version: version, Type: connect.Source, Config: heartbeatDef(), BytesByDefault: true,
+		New:           func() connect.Connector { return &heartbeatConnector{clients: clients} },
+		NewSourceTask: func() connect.SourceTask { return &heartbeatTask{} },
+	}
+}
+
 // Validate implements connect.Validator: what concerns several properties, and patterns.
 func (c *connector) Validate(_ context.Context, props map[string]string, values []config.Value) []config.Value {
-	values = c.checkPatterns(props, values)
+	values = checkPatterns(props, values, propTopics, propExclude, propConfigExclude)
 	if props[propEmitSyncs] == "false" && hasAny(props, "offset-syncs-", "offset-syncs.topic.") {
 		values = fault(values, propEmitSyncs, "MirrorSourceConnector can't setup offset-syncs feature while "+propEmitSyncs+" set to false")
 	}
@@ -39,8 +61,9 @@ func (c *connector) Validate(_ context.Context, props map[string]string, values 
 	return values
 }
 
-func (c *connector) checkPatterns(props map[string]string, values []config.Value) []config.Value {
-	for _, name := range []string{propTopics, propExclude, propConfigExclude} {
+// checkPatterns tells which of the properties are no patterns.
+func checkPatterns(props map[string]string, values []config.Value, names ...string) []config.Value {
+	for _, name := range names {
 		list, err := config.ParseType(name, props[name], config.TypeList)
 		if err != nil {
 			continue // the definition says so already

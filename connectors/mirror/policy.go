@@ -98,3 +98,20 @@ func (p policy) isCycle(topic, target string) bool {
 		topic = up
 	}
 }
+
+// checkpointsTopic holds, on the target, the checkpoints of groups of the cluster with that alias.
+func (p policy) checkpointsTopic(alias string) string { return alias + p.internal("checkpoints") }
+
+// offsetSyncsTopic holds the offset syncs of a link; alias is that of the cluster at its other end.
+func (p policy) offsetSyncsTopic(alias string) string {
+	return "mm2-offset-syncs" + p.internalSeparator + alias + p.internalSeparator + "internal"
+}
+
+// piecesTopic holds the pieces of a link, beside its offset syncs.
+func (p policy) piecesTopic(alias string) string {
+	return "mm2-offset-pieces" + p.internalSeparator + alias + p.internalSeparator + "internal"
+}
+
+func (p policy) internal(name string) string {
+	return p.internalSeparator + name + p.internalSeparator + "internal"
+}

@@ -7,6 +7,7 @@ import (
 	"github.com/connectd/connectd/connectors/mirror"
 	"github.com/connectd/connectd/internal/clientconf"
 	"github.com/connectd/connectd/internal/kafka"
+	kgoclient "github.com/connectd/connectd/internal/kgo"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -43,3 +44,34 @@ func (m mirrorClients) Reader(props map[string]string) (mirror.Reader, error) {
 	settings["auto.offset.reset"] = "error"
 	return kafka.NewReader(settings, kafka.ReaderOptions{MaxRecords: s.Consumer.MaxPollRecords, Log: m.log})
 }
+
+// Groups opens a client for consumer groups: librdkafka lacks what many groups in one request need.
+func (m mirrorClients) Groups(props map[string]string) (mirror.GroupAdmin, error) {
+	s, err := m.tr.translate(clientconf.Admin, props)
+	if err != nil {
+		return nil, err
+	}
+	return kgoclient.NewGroupAdmin(s, m.log)
+}
+
+// Logs opens a client that follows whole topics: what the consumer reads, and where it ends the other half asks.
+func (m mirrorClients) Logs(consumer, admin map[string]string) (mirror.Logs, error) {
+	s, err := m.tr.translate(clientconf.Consumer, consumer)
+	if err != nil {
+		return nil, err
+	}
+	a, err := m.tr.translate(clientconf.Admin, admin)
+	if err != nil {
+		return nil, err
+	}
+	logs, err := kafka.NewLogs(kafka.LogsOptions{Producer: a.Librdkafka, Consumer: s.Librdkafka, Log: m.log})
+	if err != nil {
+		return nil, err
+	}
+	return mirrorLogs{logs}, nil
+}
+
+// mirrorLogs opens topics for mirrors.
+type mirrorLogs struct{ *kafka.Logs }
+
+func (l mirrorLogs) Log(topic string) mirror.Log { return l.Open(topic) }
