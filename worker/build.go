@@ -34,13 +34,13 @@ func (w *Worker) build(ctx context.Context, e herder.StartWork, target cluster.T
 		return nil, err
 	}
 	if e.Work.Task == herder.Itself {
-		return w.startConnector(ctx, e.Work.Connector, p, conf, target, w.asked(e), report), nil
+		return w.startConnector(ctx, e, p, conf, target, report), nil
 	}
 	props, err := w.resolve(e.TaskConfig)
 	if err != nil {
 		return nil, err
 	}
-	b := taskBuild{w: w, id: e.Work, plugin: p, conf: conf, props: props}
+	b := taskBuild{w: w, id: e.Work, plugin: p, conf: conf, props: props, noted: w.noted(e)}
 	if p.Type == connect.Sink {
 		return b.startSink(ctx, target, report)
 	}
@@ -54,6 +54,11 @@ func (w *Worker) asked(e herder.StartWork) func() {
 	}
 }
 
+// noted passes on what a connector or task says while it runs.
+func (w *Worker) noted(e herder.StartWork) func(string) {
+	return func(text string) { w.loop.post(herder.Noted{Work: e.Work, Incarnation: e.Incarnation, Text: text}) }
+}
+
 func (w *Worker) resolve(props map[string]string) (map[string]string, error) {
 	if w.cfg.Resolve == nil {
 		return props, nil
@@ -61,12 +66,13 @@ func (w *Worker) resolve(props map[string]string) (map[string]string, error) {
 	return w.cfg.Resolve(props)
 }
 
-func (w *Worker) startConnector(ctx context.Context, name string, p connect.ConnectorPlugin, conf map[string]string,
-	target cluster.TargetState, asked func(), report task.Report,
+func (w *Worker) startConnector(ctx context.Context, e herder.StartWork, p connect.ConnectorPlugin, conf map[string]string,
+	target cluster.TargetState, report task.Report,
 ) task.Handle {
+	name := e.Work.Connector
 	c := task.ConnectorConfig{
-		Name: name, New: p.New, Props: conf, Target: target, RequestReconfiguration: asked,
-		Logger: w.cfg.Logs.For("connector", "connector", name), Report: report,
+		Name: name, New: p.New, Props: conf, Target: target, RequestReconfiguration: w.asked(e),
+		Logger: w.cfg.Logs.For("connector", "connector", name), Report: report, Noted: w.noted(e),
 	}
 	if p.Type == connect.Source {
 		c.Reader = w.offsets.Reader(name)
@@ -81,6 +87,7 @@ type taskBuild struct {
 	plugin connect.ConnectorPlugin
 	// conf is the connector's config, props the task's.
 	conf, props map[string]string
+	noted       func(string)
 }
 
 func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState, report task.Report) (task.Handle, error) {
@@ -94,14 +101,14 @@ func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState,
 		return nil, err
 	}
 	cfg := task.SourceConfig{
-		ID: b.id, New: b.plugin.NewSourceTask, Props: b.props, Target: target,
+		ID: b.id, New: b.plugin.NewSourceTask, Props: b.props, Connector: b.conf, Target: target,
 		Converters: parts.converters, Chain: parts.chain, Errors: parts.errors,
 		NewProducer:   w.cfg.Kafka.NewProducer,
 		ProducerProps: clientconf.TaskProducerProps(w.cfg.Conf.Raw, b.conf, b.clientID("producer")),
 		Reader:        w.offsets.Reader(b.id.Connector), Offsets: offsetWriter{w},
 		Member:        w.tenure(),
 		FlushInterval: w.cfg.Conf.OffsetFlushInterval, FlushTimeout: w.cfg.Conf.OffsetFlushTimeout,
-		TopicUsed: b.topicUsed(), TopicResets: w.statuses.TopicResets, Logger: b.logger(), Report: report,
+		TopicUsed: b.topicUsed(), TopicResets: w.statuses.TopicResets, Logger: b.logger(), Report: report, Noted: b.noted,
 	}
 	if creation != nil {
 		admin := clientconf.TaskAdminProps(w.cfg.Conf.Raw, b.conf, b.clientID("adminclient"))

@@ -33,6 +33,9 @@ type runner struct {
 	target cluster.TargetState
 	handle task.Handle // nil until built
 	stop   bool
+	conf   map[string]string // the connector's config that the task is to get
+
+	reconfiguring sync.Mutex // held while it gets that
 }
 
 // report passes on what the runner of a plugin says.

@@ -42,7 +42,7 @@ type Delivery struct {
 // Producer sends the records of one source task. Send and Flush are called from one goroutine.
 type Producer interface {
 	// Send queues records in order. It blocks while the queue is full, until ctx ends; an error is permanent for the
-	// records not queued. The producer copies what it needs before Send returns.
+	// records not queued. A *RecordError is about one record: those before it are queued, those behind it may be sent again. The producer copies what it needs before Send returns.
 	Send(ctx context.Context, recs []ProducerRecord) error
 	// Flush returns once the outcome of every record sent so far has been delivered, or ctx ends.
 	Flush(ctx context.Context) error

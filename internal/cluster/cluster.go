@@ -70,6 +70,8 @@ type Connector struct {
 	Target TargetState
 	// Tasks are the committed task configs, in order of task number.
 	Tasks []map[string]string
+	// Applied is the Config that stood when Tasks were committed; nil where the topic does not tell any more.
+	Applied map[string]string
 	// Inconsistent is set when a commit record promised more task configs than the topic holds: they must be generated anew.
 	Inconsistent bool
 	// EarlyTasks of an inconsistent connector are task configs that were committed before its config record, as far as

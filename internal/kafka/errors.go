@@ -41,6 +41,7 @@ const (
 	codeGroupAuth          = 30
 	codeClusterAuth        = 31
 	codeTopicExists        = 36
+	codeInvalidTimestamp   = 32
 	codeInvalidReplication = 38
 )
 
@@ -67,6 +68,12 @@ func (e *Error) Is(target error) bool {
 		return e.Code == codeUnknownTopicOrPar || e.Code == codeUnknownTopic || e.Code == codeUnknownPartition
 	case client.ErrReplication:
 		return e.Code == codeInvalidReplication
+	case client.ErrFatal:
+		return e.Fatal || e.Code == codeFatal
+	case client.ErrTooLarge:
+		return slices.Contains(sizeCodes, e.Code)
+	case client.ErrTimestamp:
+		return e.Code == codeInvalidTimestamp
 	case client.ErrTruncated:
 		return e.Code == codeLogTruncation
 	case client.ErrUnauthorized:
@@ -87,6 +94,9 @@ var ErrOffsetOutOfRange = client.ErrOffsetOutOfRange
 
 // authorizationCodes are the protocol's errors of missing ACLs: topic, group, cluster, transactional id.
 var authorizationCodes = []int{codeTopicAuth, codeGroupAuth, codeClusterAuth, 53}
+
+// sizeCodes are the protocol's errors of a record or a batch that is too large.
+var sizeCodes = []int{10, 18}
 
 // leadershipCodes are the protocol's errors of a partition whose leader has changed: leader not available, not leader or
 // follower, listener not found, fenced and unknown leader epoch.

@@ -104,20 +104,19 @@ func (p *Producer) pack(recs []client.ProducerRecord) (int, error) {
 	for i := range recs {
 		r := &recs[i]
 		topic, err := p.topic(r.Topic)
-		if err != nil {
-			return 0, err
+		if err == nil {
+			err = p.fits(r)
 		}
-		if len(r.Key) > math.MaxInt32 || len(r.Value) > math.MaxInt32 {
-			return 0, fmt.Errorf("a record for topic %q is larger than 2 GiB", r.Topic)
+		switch {
+		case err != nil && i > 0:
+			return i, nil // those before it first
+		case err != nil:
+			return 0, &client.RecordError{Seq: r.Seq, Err: err}
 		}
 		start := len(p.buf)
 		p.buf = append(append(p.buf, r.Key...), r.Value...)
 		for j := range r.Headers {
 			p.buf = appendHeader(p.buf, &r.Headers[j])
-		}
-		if size := len(p.buf) - start; size > p.room {
-			return 0, fmt.Errorf("a record of %d bytes for topic %q does not fit into the producer's queue of %d bytes: "+
-				"raise buffer.memory", size, r.Topic, p.room)
 		}
 		p.recs = append(p.recs, C.ck_record{
 			seq:        C.uint64_t(r.Seq),
@@ -134,6 +133,22 @@ func (p *Producer) pack(recs []client.ProducerRecord) (int, error) {
 		}
 	}
 	return len(recs), nil
+}
+
+// fits tells why a record can't be queued, not even in an empty queue.
+func (p *Producer) fits(r *client.ProducerRecord) error {
+	size := len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		size += 8 + len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	switch {
+	case len(r.Key) > math.MaxInt32 || len(r.Value) > math.MaxInt32:
+		return fmt.Errorf("%w: a record for topic %q is larger than 2 GiB", client.ErrTooLarge, r.Topic)
+	case size > p.room:
+		return fmt.Errorf("%w: a record of %d bytes for topic %q does not fit into the producer's queue of %d bytes: raise buffer.memory",
+			client.ErrTooLarge, size, r.Topic, p.room)
+	}
+	return nil
 }
 
 func lenOrNull(b []byte) C.int32_t {
@@ -187,7 +202,10 @@ func (p *Producer) produce(ctx context.Context) error {
 			continue
 		}
 		if code != codeQueueFull {
-			return p.sendError(int(code), C.GoString(&errstr[0]))
+			if code == codeFatal {
+				return p.h.fatal()
+			}
+			return &client.RecordError{Seq: uint64(recs[0].seq), Err: &Error{Code: int(code), Text: C.GoString(&errstr[0])}}
 		}
 		select {
 		case <-p.space:
@@ -204,13 +222,6 @@ func (p *Producer) trim() {
 	if cap(p.buf) > 4*sendChunkBytes {
 		p.buf = nil
 	}
-}
-
-func (p *Producer) sendError(code int, text string) error {
-	if code == codeFatal {
-		return p.h.fatal()
-	}
-	return &Error{Code: code, Text: text}
 }
 
 // deliver runs on the queue's goroutine.

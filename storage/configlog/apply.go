@@ -131,7 +131,7 @@ func (a *applier) connector(r Record, name string, value any) {
 		existed := c.config != nil
 		// Tasks committed before a deletion must not come back with a new connector of that name.
 		c.config, c.configOffset, c.pending, c.tasks, c.tasksOffset = nil, -1, nil, nil, -1
-		c.inconsistent, c.orphaned, c.early = false, false, nil
+		c.inconsistent, c.orphaned, c.early, c.applied = false, false, nil, nil
 		if existed {
 			a.delta.Removed = append(a.delta.Removed, name)
 		}
@@ -147,7 +147,7 @@ func (a *applier) connector(r Record, name string, value any) {
 	}
 	if r.Offset <= c.tasksOffset {
 		// The topic was made anew. The tasks go on, but it does not have them: they are to be written again.
-		c.configOffset, c.tasksOffset = r.Offset, -1
+		c.configOffset, c.tasksOffset, c.applied = r.Offset, -1, nil
 	}
 	if c.orphaned {
 		c.orphaned, c.inconsistent = false, true
@@ -190,7 +190,7 @@ func (a *applier) commit(r Record, name string, value any) {
 		return
 	}
 	c.inconsistent = len(tasks) < n
-	c.tasks, c.tasksOffset, c.fencingPending, c.early = tasks, r.Offset, true, nil
+	c.tasks, c.tasksOffset, c.applied, c.fencingPending, c.early = tasks, r.Offset, c.config, true, nil
 	a.delta.Tasks = append(a.delta.Tasks, name)
 }
 

@@ -33,7 +33,8 @@ type conn struct {
 	target       cluster.TargetState // "" for none
 	pending      map[int]map[string]string
 	tasks        []map[string]string
-	tasksOffset  int64 // of the commit record, -1 for none
+	tasksOffset  int64             // of the commit record, -1 for none
+	applied      map[string]string // config when the commit record came
 	inconsistent bool
 	// orphaned: a commit of at least one task came while there was no config record.
 	orphaned       bool
@@ -128,7 +129,7 @@ func (s State) buildSnapshot(prev State) *cluster.Snapshot {
 
 func (c *conn) public(name string) *cluster.Connector {
 	p := &cluster.Connector{
-		Name: name, Config: c.config, Target: c.target, Tasks: c.tasks, Inconsistent: c.inconsistent, EarlyTasks: c.early,
+		Name: name, Config: c.config, Target: c.target, Tasks: c.tasks, Applied: c.applied, Inconsistent: c.inconsistent, EarlyTasks: c.early,
 		TaskCountRecord: c.taskCount, ConfigOffset: c.configOffset, TasksOffset: c.tasksOffset, FencingPending: c.fencingPending,
 	}
 	if p.Target == "" {

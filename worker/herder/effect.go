@@ -48,6 +48,12 @@ type (
 		Incarnation Incarnation
 		Target      cluster.TargetState
 	}
+	// ReconfigureTask gives a running task its connector's new config, which changed in properties that take effect so.
+	ReconfigureTask struct {
+		Work        Work
+		Incarnation Incarnation
+		Config      map[string]string
+	}
 	// GenerateTaskConfigs asks a running connector for its tasks' configs.
 	GenerateTaskConfigs struct {
 		Connector   string
@@ -200,6 +206,7 @@ func (ReadConfigToEnd) effect()     {}
 func (StartWork) effect()           {}
 func (StopWork) effect()            {}
 func (SetWorkTarget) effect()       {}
+func (ReconfigureTask) effect()     {}
 func (GenerateTaskConfigs) effect() {}
 func (ForwardTaskConfigs) effect()  {}
 func (Write) effect()               {}

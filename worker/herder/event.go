@@ -76,6 +76,13 @@ type (
 		Unmade bool
 	}
 
+	// Noted is what a connector or task has to say while it runs; empty takes back what it said before.
+	Noted struct {
+		Work        Work
+		Incarnation Incarnation
+		Text        string
+	}
+
 	// WorkStopped says that a runner has ended after Stop, or was abandoned after its graceful time.
 	WorkStopped struct {
 		Work        Work
@@ -143,6 +150,7 @@ func (Assigned) event()             {}
 func (RebalanceNeeded) event()      {}
 func (Lost) event()                 {}
 func (Reported) event()             {}
+func (Noted) event()                {}
 func (WorkStopped) event()          {}
 func (ReconfigureRequested) event() {}
 func (TaskConfigsGenerated) event() {}

@@ -102,9 +102,8 @@ func (h *Herder) generated(ev TaskConfigsGenerated) {
 			h.writeStatus(id, cluster.Failed, ev.Err.Error(), false)
 			return
 		}
-		if w.state == cluster.Running {
-			h.writeStatus(id, cluster.Running, "Failed to generate task configs; tasks go on with the old ones: "+ev.Err.Error(), false)
-		}
+		w.amiss = "Failed to generate task configs; tasks go on with the old ones: " + ev.Err.Error()
+		h.tell(id, w)
 		h.retryGeneration(ev.Connector, g, ev.Err)
 		return
 	}
@@ -113,7 +112,7 @@ func (h *Herder) generated(ev TaskConfigsGenerated) {
 	switch {
 	case c == nil:
 	case c.Target == cluster.TargetStopped:
-	case !taskConfigsChanged(c, ev.Configs):
+	case !h.taskConfigsChanged(c, ev.Configs):
 		h.generationWorks(ev.Connector, g)
 	case !h.settled():
 		g.wanted = true // who leads is not known now: generate again when it is
@@ -154,7 +153,8 @@ func (h *Herder) published(name string, inc Incarnation, err error) {
 	id := Work{Connector: name, Task: Itself}
 	if w := h.work[id]; g.attempts >= publishPatience && w != nil && !w.stopping && w.state == cluster.Running {
 		g.failed = true
-		h.writeStatus(id, cluster.Running, "Failed to publish task configs; tasks go on with the old ones: "+err.Error(), false)
+		w.amiss = "Failed to publish task configs; tasks go on with the old ones: " + err.Error()
+		h.tell(id, w)
 	}
 	h.retryGeneration(name, g, err)
 }
@@ -164,8 +164,9 @@ func (h *Herder) generationWorks(name string, g *generation) {
 	g.attempts = 0
 	id := Work{Connector: name, Task: Itself}
 	w := h.work[id]
-	if g.failed && w != nil && !w.stopping && w.state == cluster.Running {
-		h.writeStatus(id, cluster.Running, "", false)
+	if g.failed && w != nil && !w.stopping {
+		w.amiss = ""
+		h.tell(id, w)
 	}
 	g.failed = false
 }
@@ -179,12 +180,53 @@ func (h *Herder) retryGeneration(name string, g *generation, err error) {
 }
 
 // taskConfigsChanged tells whether configs must be written: they differ, they are incomplete in the topic, or the
-// connector's own config changed since they were written, so that tasks must restart to see it (KAFKA-9228).
-func taskConfigsChanged(c *cluster.Connector, configs []map[string]string) bool {
+// connector's own config changed since they were written, so that tasks must restart to see it (KAFKA-9228), and not only in
+// what takes effect in running tasks.
+func (h *Herder) taskConfigsChanged(c *cluster.Connector, configs []map[string]string) bool {
 	if len(c.Tasks) == 0 && len(configs) == 0 && !c.Inconsistent {
 		return false
 	}
-	return c.Inconsistent || c.ConfigOffset > c.TasksOffset || !slices.EqualFunc(c.Tasks, configs, maps.Equal)
+	outdated := c.ConfigOffset > c.TasksOffset
+	if outdated && c.Applied != nil {
+		_, others := h.changes(c.Applied, c.Config)
+		outdated = others
+	}
+	return c.Inconsistent || outdated || !slices.EqualFunc(c.Tasks, configs, maps.Equal)
+}
+
+// changes tells whether two configs differ in properties that take effect in running tasks, and whether in others.
+func (h *Herder) changes(a, b map[string]string) (live, others bool) {
+	look := func(from, to map[string]string) {
+		for k, v := range from {
+			if w, there := to[k]; there && v == w {
+				continue
+			}
+			if h.cfg.Live != nil && h.cfg.Live(b, k) {
+				live = true
+			} else {
+				others = true
+			}
+		}
+	}
+	look(a, b)
+	look(b, a)
+	return live, others
+}
+
+// reconfigureTasks hands the tasks that run here what takes effect in them of their connector's new config. Where more than that
+// has changed they will be restarted, but perhaps not soon.
+func (h *Herder) reconfigureTasks(name string, old map[string]string) {
+	c := h.snap.Connectors[name]
+	if c == nil {
+		return
+	}
+	if live, _ := h.changes(old, c.Config); !live {
+		return
+	}
+	ofIt := func(id Work, w *work) bool { return id.Connector == name && id.Task != Itself && !w.stopping }
+	for _, id := range sortedWhere(h.work, Work.Compare, ofIt) {
+		h.emit(ReconfigureTask{Work: id, Incarnation: h.work[id].incarnation, Config: c.Config})
+	}
 }
 
 // publishTasks is a request of the worker to itself: write generated task configs.

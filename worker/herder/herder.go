@@ -26,6 +26,9 @@ type Config struct {
 	KeyTTL       time.Duration
 	KeyAlgorithm string
 	KeyBytes     int
+	// Live tells whether a property of a connector of this config takes effect in running tasks. It depends on nothing else.
+	// Nil: none does.
+	Live func(config map[string]string, property string) bool
 }
 
 // Herder is the state of the machine. One goroutine owns it.
@@ -106,6 +109,8 @@ func (h *Herder) handle(ev Event) {
 		h.lost(ev.Reason)
 	case Reported:
 		h.reported(ev)
+	case Noted:
+		h.noted(ev)
 	case WorkStopped:
 		h.workStopped(ev)
 	case ReconfigureRequested:
@@ -209,7 +214,9 @@ func (h *Herder) configChanged(ev ConfigChanged) {
 		h.configGen[name]++
 		if old.Connectors[name] == nil {
 			rebalance = true
+			continue
 		}
+		h.reconfigureTasks(name, old.Connectors[name].Config)
 	}
 	for _, name := range ev.Removed {
 		delete(h.gen, name)

@@ -54,6 +54,7 @@ func (s *sim) randomStep(t *rapid.T, p proto.Protocol) {
 	case 4, 5:
 		w.request(PutConnector{Name: name, AllowReplace: true, Config: map[string]string{
 			"tasks": strconv.Itoa(rapid.IntRange(0, 4).Draw(t, "tasks")), "v": strconv.Itoa(rapid.IntRange(0, 3).Draw(t, "v")),
+			"live": strconv.Itoa(rapid.IntRange(0, 2).Draw(t, "live")),
 		}})
 	case 6:
 		w.request(SetTarget{Name: name, Target: rapid.SampledFrom([]cluster.TargetState{
@@ -137,6 +138,9 @@ func (s *sim) check(t *rapid.T) {
 		}
 		if id.Task != Itself {
 			perWorker[w]++
+		}
+		if got, want := w.live[id], snap.Connectors[id.Connector].Config["live"]; got != want {
+			t.Errorf("%v was told %q last, the config says %q", id, got, want)
 		}
 	}
 	for id, w := range s.owner {

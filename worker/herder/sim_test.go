@@ -41,6 +41,7 @@ type simWorker struct {
 	timers  map[Timer]time.Time
 	ops     map[ReplyID]Op
 	started map[Work]Incarnation
+	live    map[Work]string // what its work was told last of the property that takes effect at once
 	exited  bool
 	// failing is what becomes of writes: nothing, an error after all, or an error and nothing written.
 	failing failing
@@ -79,11 +80,12 @@ func newSim(n int, p proto.Protocol) *sim {
 func (s *sim) addWorker(p proto.Protocol) *simWorker {
 	w := &simWorker{
 		sim: s, url: "http://w" + strconv.Itoa(len(s.workers)) + "/", timers: map[Timer]time.Time{}, ops: map[ReplyID]Op{},
-		started: map[Work]Incarnation{}, snap: cluster.EmptySnapshot(),
+		started: map[Work]Incarnation{}, live: map[Work]string{}, snap: cluster.EmptySnapshot(),
 	}
 	w.h = New(Config{
 		WorkerURL: w.url, Protocol: p, RebalanceDelay: time.Minute, SyncTimeout: time.Second, UnsyncBackoff: time.Minute,
 		KeyTTL: time.Hour, KeyAlgorithm: "HmacSHA256",
+		Live: func(_ map[string]string, property string) bool { return property == "live" },
 	})
 	s.workers = append(s.workers, w)
 	w.readLog()
@@ -126,6 +128,10 @@ func (w *simWorker) do(e Effect) {
 		w.due = append(w.due, WorkStopped{Work: e.Work, Incarnation: e.Incarnation})
 	case SetWorkTarget:
 		w.due = append(w.due, Reported{Work: e.Work, Incarnation: e.Incarnation, State: stateFor(e.Target)})
+	case ReconfigureTask:
+		if w.started[e.Work] == e.Incarnation {
+			w.live[e.Work] = e.Config["live"]
+		}
 	case GenerateTaskConfigs:
 		n, _ := strconv.Atoi(e.Config["tasks"])
 		ev := TaskConfigsGenerated{Connector: e.Connector, Incarnation: e.Incarnation}
@@ -187,6 +193,7 @@ func (w *simWorker) start(e StartWork) {
 	s.checkAlteration(e.Work)
 	s.owner[e.Work] = w
 	w.started[e.Work] = e.Incarnation
+	w.live[e.Work] = e.Config["live"]
 	w.due = append(w.due, Reported{Work: e.Work, Incarnation: e.Incarnation, State: stateFor(e.Target)})
 }
 
@@ -279,7 +286,7 @@ func applyRecord(s *cluster.Snapshot, ev *ConfigChanged, r ConfigRecord, offset 
 	case TasksRecord:
 		if s.Connectors[r.Name] != nil {
 			c := edit(r.Name)
-			c.Tasks, c.TasksOffset = r.Configs, offset
+			c.Tasks, c.TasksOffset, c.Applied = r.Configs, offset, c.Config
 			ev.Tasks = append(ev.Tasks, r.Name)
 		}
 	case TargetRecord:

@@ -127,6 +127,8 @@ func (p *transcript) rest(e Effect) {
 		p.line("leave because %s", e.Reason)
 	case ReadConfigToEnd:
 		p.line("read config topic within %v", e.Timeout)
+	case ReconfigureTask:
+		p.line("task %s #%d gets config %s", e.Work, e.Incarnation, pairs(e.Config))
 	case GenerateTaskConfigs:
 		p.line("generate tasks of %s #%d by %s", e.Connector, e.Incarnation, pairs(e.Config))
 	case ForwardTaskConfigs:

@@ -67,6 +67,7 @@ func play(text string) ([]byte, error) {
 		h: New(Config{
 			WorkerURL: "http://w1/", Protocol: proto.Sessioned, RebalanceDelay: 5 * time.Minute, SyncTimeout: 3 * time.Second,
 			UnsyncBackoff: 5 * time.Minute, KeyTTL: time.Hour, KeyAlgorithm: "HmacSHA256",
+			Live: func(_ map[string]string, property string) bool { return property == "limit" },
 		}),
 	}
 	for n, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
@@ -185,6 +186,8 @@ func (p *transcript) workEvent(name, first string, args []string, o opts) (Event
 			ev.Trace = err.Error()
 		}
 		return ev, nil
+	case "noted":
+		return Noted{Work: id, Incarnation: inc, Text: strings.Join(args[1:], " ")}, nil
 	case "stopped":
 		_, abandoned := o["abandoned"]
 		return WorkStopped{Work: id, Incarnation: inc, Abandoned: abandoned}, nil

@@ -19,6 +19,15 @@ type work struct {
 	restart bool
 	// waiting are requests that its start answers.
 	waiting []ReplyID
+	// note is what it last had to say, amiss what the worker has to say of it: the trace while it runs.
+	note, amiss string
+}
+
+func (w *work) trace() string {
+	if w.note == "" || w.amiss == "" {
+		return w.amiss + w.note
+	}
+	return w.amiss + "\n" + w.note
 }
 
 func (h *Herder) genOf(id Work) uint64 {
@@ -107,13 +116,38 @@ func (h *Herder) reported(ev Reported) {
 		return
 	}
 	w.state = ev.State
+	trace := ev.Trace
+	switch {
+	case ev.State == cluster.Running:
+		w.amiss = ""
+		trace = w.trace()
+	case ev.Work.Task == Itself:
+		w.note = "" // the next one is another instance
+	}
 	if ev.Unmade {
 		h.note(Error, "cannot be started", "work", workName(ev.Work), "error", ev.Trace)
 	}
-	h.writeStatus(ev.Work, ev.State, ev.Trace, false)
+	h.writeStatus(ev.Work, ev.State, trace, false)
 	h.answerStart(ev, w)
 	if ev.Work.Task == Itself && ev.State == cluster.Running {
 		h.requestGeneration(ev.Work.Connector)
+	}
+}
+
+// noted puts what work has to say into its status while it runs.
+func (h *Herder) noted(ev Noted) {
+	w := h.work[ev.Work]
+	if w == nil || w.incarnation != ev.Incarnation || w.stopping {
+		return
+	}
+	w.note = ev.Text
+	h.tell(ev.Work, w)
+}
+
+// tell writes the status of work that runs once more, with what there is to say.
+func (h *Herder) tell(id Work, w *work) {
+	if w.state == cluster.Running {
+		h.writeStatus(id, cluster.Running, w.trace(), false)
 	}
 }
 

@@ -30,6 +30,8 @@ type ConnectorConfig struct {
 	RequestReconfiguration func()
 	Logger                 hclog.Logger // nil for none
 	Report                 Report
+	// Noted is told of the connector's notes, with a pause between two; nil for nobody.
+	Noted func(text string)
 }
 
 // Connector is a connector under way. Its plugin's code runs in one goroutine, one call after another; a call that hangs
@@ -60,6 +62,7 @@ type instance struct {
 	connector connect.Connector
 	ctx       context.Context
 	cancel    context.CancelFunc
+	notes     noter
 }
 
 // StartConnector runs a connector in a goroutine of its own, until it is stopped or ctx ends (which kills it). One that
@@ -173,7 +176,7 @@ func (c *Connector) transition(target cluster.TargetState) {
 
 func (c *Connector) start() {
 	ctx, cancel := context.WithCancel(c.soft)
-	inst := &instance{owner: c, ctx: ctx, cancel: cancel}
+	inst := &instance{owner: c, ctx: ctx, cancel: cancel, notes: noter{pass: c.cfg.Noted}}
 	c.running = inst
 	err := guard("Start", func() error {
 		inst.connector = c.cfg.New()
@@ -205,6 +208,7 @@ func (c *Connector) retire() error {
 		return nil
 	}
 	inst.cancel()
+	inst.notes.end()
 	if inst.connector == nil {
 		return nil
 	}
@@ -248,3 +252,6 @@ func (i *instance) RaiseError(err error) {
 
 func (i *instance) Offsets() connect.OffsetReader { return i.owner.cfg.Reader }
 func (i *instance) Logger() *slog.Logger          { return Slog(i.owner.log) }
+
+// Note implements connect.Noter.
+func (i *instance) Note(text string) { i.notes.Note(text) }

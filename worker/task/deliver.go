@@ -16,8 +16,14 @@ type sourceContext struct{ s *Source }
 func (c sourceContext) Offsets() connect.OffsetReader { return c.s.cfg.Reader }
 func (c sourceContext) Logger() *slog.Logger          { return Slog(c.s.log) }
 
+// Note implements connect.Noter.
+func (c sourceContext) Note(text string) { c.s.notes.Note(text) }
+
 // delivered takes outcomes from the producer's goroutine.
 func (s *Source) delivered(ds []Delivery) {
+	if s.failer != nil {
+		s.noteFailures(ds)
+	}
 	if s.records != nil {
 		s.recordMu.Lock()
 		defer s.recordMu.Unlock()
@@ -30,7 +36,7 @@ func (s *Source) delivered(ds []Delivery) {
 		d := &ds[i]
 		if d.Err == nil || s.tol.Tolerate {
 			s.book.Ack(d.Seq)
-		} else if s.book.Fail(d.Seq) && lost == nil {
+		} else if s.book.Fail(d.Seq, nil) && lost == nil {
 			lost = d
 		}
 		if len(s.fresh) > 0 {
@@ -38,16 +44,27 @@ func (s *Source) delivered(ds []Delivery) {
 		}
 	}
 	s.freeBatches()
+	if s.failer != nil {
+		s.stuck = append(s.stuck, s.book.Stuck()...)
+	}
+	stuck := len(s.stuck) > 0
 	s.mu.Unlock()
 	for _, topic := range used {
 		s.cfg.TopicUsed(topic)
 	}
 	if lost != nil {
-		s.fail(fmt.Errorf("a record could not be sent to Kafka: %w", lost.Err))
+		s.fail(undeliverable(lost.Err))
+	}
+	if stuck {
+		s.wake()
 	}
 	if s.tol.Tolerate && s.tol.Log {
 		s.logLost(ds)
 	}
+}
+
+func undeliverable(err error) error {
+	return fmt.Errorf("a record could not be sent to Kafka: %w", err)
 }
 
 // use adds the topic of which d is the first record, if it is. The caller holds mu.
@@ -226,6 +243,7 @@ func (s *Source) commit() {
 // finish ends what run began: records in flight, offsets, the task, the producer.
 func (s *Source) finish() {
 	close(s.finishing)
+	s.notes.end()
 	s.mu.Lock()
 	started := s.started
 	s.mu.Unlock()

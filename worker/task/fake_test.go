@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/cluster"
 )
 
@@ -115,6 +116,7 @@ type fakeProducer struct {
 	mu        sync.Mutex
 	hold      bool
 	failOn    string // value of the record whose delivery fails
+	refuse    string // value of the record that Send does not take
 	sendErr   error
 	blockSend bool
 	waiting   []Delivery
@@ -147,6 +149,11 @@ func (p *fakeProducer) Send(ctx context.Context, recs []ProducerRecord) error {
 		return ctx.Err()
 	}
 	for _, r := range recs {
+		if p.refuse != "" && p.refuse == string(r.Value) {
+			p.mu.Unlock()
+			p.settle()
+			return &client.RecordError{Seq: r.Seq, Err: errors.New("does not fit")}
+		}
 		r.Value, r.Key, r.Headers = slices.Clone(r.Value), slices.Clone(r.Key), slices.Clone(r.Headers)
 		p.sent = append(p.sent, r)
 		p.j.add("send %s %s", r.Topic, r.Value)

@@ -20,8 +20,10 @@ type SourceConfig struct {
 	ID  cluster.TaskID
 	New func() connect.SourceTask
 	// Props is the task's config, with config provider references resolved.
-	Props  map[string]string
-	Target cluster.TargetState
+	Props map[string]string
+	// Connector is the connector's config, for a task that is Reconfigurable; references resolved too.
+	Connector map[string]string
+	Target    cluster.TargetState
 
 	Converters Converters
 	Chain      Chain // nil for none
@@ -53,6 +55,8 @@ type SourceConfig struct {
 
 	Logger hclog.Logger // nil for none
 	Report Report
+	// Noted is told of the task's notes, with a pause between two; nil for nobody.
+	Noted func(text string)
 }
 
 // Source is a source task under way.
@@ -62,9 +66,10 @@ type Source struct {
 	log hclog.Logger
 	tol tolerance
 
-	task      connect.SourceTask
+	task      connect.SourceTask      // written under mu
 	committer connect.Committer       // nil when the task is none
 	records   connect.RecordCommitter // nil when the task is none
+	failer    connect.DeliveryFailer  // nil when the task is none
 	stopped   atomic.Bool
 
 	// drain outlives soft by FlushTimeout: sending what was polled must end with it.
@@ -76,11 +81,14 @@ type Source struct {
 	mu      sync.Mutex // guards what deliveries, Kill and the runner share
 	book    *ledger.Ledger
 	started bool
-	failed  error // the first failure that came from beside the loop
+	failed  error             // the first failure that came from beside the loop
+	stuck   []ledger.Failure  // failed records of which the task is to be told
+	current map[string]string // the connector's config, when the task has not had it; nil for nothing new
 	tracked map[string]bool
 	resets  uint64
 	fresh   map[uint64]string // the record whose delivery will tell that a topic is used
 
+	notes  noter
 	conv   converting
 	exists map[string]bool // topics ensured
 	topic  string          // the one sent to last: most batches have one
@@ -127,7 +135,7 @@ func StartSource(ctx context.Context, cfg SourceConfig) *Source {
 	s := &Source{
 		control: newControl(ctx, cfg.Target), cfg: cfg, log: cfg.Logger,
 		book: ledger.New(), tracked: map[string]bool{}, fresh: map[uint64]string{}, exists: map[string]bool{},
-		finishing: make(chan struct{}),
+		finishing: make(chan struct{}), current: cfg.Connector, notes: noter{pass: cfg.Noted},
 	}
 	if s.log == nil {
 		s.log = hclog.NewNullLogger()
@@ -162,18 +170,22 @@ func (s *Source) start() error {
 	s.producer = p
 	s.prodMu.Unlock()
 	err = guard("Start", func() error {
-		s.task = s.cfg.New()
+		task := s.cfg.New()
+		s.mu.Lock()
+		s.task = task
+		s.mu.Unlock()
 		s.committer, _ = s.task.(connect.Committer)
 		s.records, _ = s.task.(connect.RecordCommitter)
+		s.failer, _ = s.task.(connect.DeliveryFailer)
 		return s.task.Start(s.soft, sourceContext{s}, s.cfg.Props)
 	})
 	if err != nil {
 		return fmt.Errorf("starting the task: %w", err)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.started = true
-	return nil
+	s.mu.Unlock()
+	return s.reconfigure()
 }
 
 func (s *Source) loop() error {
@@ -194,10 +206,16 @@ func (s *Source) loop() error {
 			ctx = s.interruptible(cluster.TargetStarted)
 			continue
 		}
+		if err := s.between(); err != nil {
+			return err
+		}
 		recs, err := s.poll(ctx)
 		switch {
 		case err == nil:
 			backoff = pollBackoff
+			if recs, err = s.goBack(recs); err != nil {
+				return err
+			}
 			if err := s.send(recs); err != nil {
 				return s.unlessFenced(err)
 			}
@@ -211,6 +229,14 @@ func (s *Source) loop() error {
 		}
 	}
 	return nil
+}
+
+// between tells the task, between two Polls, what it has to know.
+func (s *Source) between() error {
+	if _, err := s.goBack(nil); err != nil {
+		return err
+	}
+	return s.reconfigure()
 }
 
 func (s *Source) poll(ctx context.Context) (recs []connect.SourceRecord, err error) {
@@ -253,7 +279,7 @@ func (s *Source) send(recs []connect.SourceRecord) error {
 // submit numbers the records in the ledger.
 func (s *Source) submit(recs []connect.SourceRecord, out []ProducerRecord) {
 	var batch *sentBatch
-	if s.records != nil {
+	if s.records != nil || s.failer != nil {
 		batch = s.batch(recs, out)
 	}
 	last := ""
@@ -307,10 +333,7 @@ func (s *Source) produce(out []ProducerRecord) error {
 	if !s.cfg.Member() {
 		return errFenced
 	}
-	if err := s.producer.Send(s.drain, out); err != nil {
-		return fmt.Errorf("sending records: %w", err)
-	}
-	return nil
+	return s.queue(out)
 }
 
 // errFenced ends the loop of a task that may already run elsewhere.

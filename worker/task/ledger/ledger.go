@@ -1,10 +1,12 @@
 // Package ledger keeps account of what a source task has sent: records are submitted in order, acknowledged in any order,
-// and for each source partition the offset of the longest acknowledged prefix may be stored.
+// and for each source partition the offset of the longest acknowledged prefix may be stored. A partition with a failed record can
+// be begun anew.
 //
 // It is pure: no goroutine, clock, I/O, logger or lock. Whoever shares a Ledger between goroutines guards it.
 package ledger
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/connectd/connectd/connect"
@@ -29,6 +31,7 @@ type Ledger struct {
 	byKey map[string]*partition
 	last  *partition // the partition of the latest submission: runs of one partition are the rule
 	dirty []*partition
+	stuck []Failure
 	buf   []byte
 
 	pending, failed int
@@ -47,8 +50,10 @@ type partition struct {
 	id  connect.Entries
 	// head and tail are the oldest and newest sequence numbers not yet part of the acknowledged prefix, 0 for none.
 	head, tail uint64
-	offset     connect.Entries
-	dirty      bool // offset waits to be taken
+	// lost is the oldest sequence number of a failed record among them, 0 for none.
+	lost   uint64
+	offset connect.Entries
+	dirty  bool // offset waits to be taken
 }
 
 // Submit enters a record that is about to be sent, and returns its sequence number: the numbers of a ledger rise by one,
@@ -69,12 +74,14 @@ func (l *Ledger) Submit(source, offset connect.Entries, tag any) uint64 {
 	return seq
 }
 
-// Tag gives the tag of a record that is still pending, nil otherwise.
+// Tag gives the tag of a record that is still pending, nil otherwise, and nil for one that does not count any more: one
+// before it in its source partition has failed, or the partition was begun anew since.
 func (l *Ledger) Tag(seq uint64) any {
-	if s := l.slot(seq); s != nil && s.state == submitted {
-		return s.tag
+	s := l.slot(seq)
+	if s == nil || s.state != submitted || s.part == nil || s.part.lost != 0 && s.part.lost < seq {
+		return nil
 	}
-	return nil
+	return s.tag
 }
 
 // Ack marks a record as safely in Kafka. It returns false, and does nothing, for a number that was never submitted or is
@@ -84,29 +91,93 @@ func (l *Ledger) Ack(seq uint64) bool {
 	if s == nil || s.state != submitted {
 		return false
 	}
-	s.state, s.tag = acked, nil
 	l.pending--
-	if p := s.part; p.head == seq {
+	p := s.part
+	if p == nil { // of a partition that was begun anew
+		l.release(seq)
+		return true
+	}
+	s.state, s.tag = acked, nil
+	if p.head == seq {
 		l.advance(p)
 	}
 	return true
 }
 
-// Fail marks a record as lost. The offsets of its partition stay before it for good. It returns false as Ack does.
-func (l *Ledger) Fail(seq uint64) bool {
+// Fail marks a record as lost. The offsets of its partition stay before it, for good unless the partition is begun anew.
+// The ledger keeps cause for Stuck. It returns false as Ack does, and for a record of a partition that was begun anew since.
+func (l *Ledger) Fail(seq uint64, cause any) bool {
 	s := l.slot(seq)
 	if s == nil || s.state != submitted {
 		return false
 	}
-	s.state, s.tag = lost, nil
 	l.pending--
+	p := s.part
+	if p == nil {
+		l.release(seq)
+		return false
+	}
 	l.failed++
+	s.state, s.tag = lost, cause
+	if p.lost == 0 || seq < p.lost {
+		p.lost = seq
+	}
+	if p.head == seq {
+		l.stuck = append(l.stuck, Failure{seq, cause})
+	}
 	return true
+}
+
+// Failure is a record that failed, with what Fail was told of it.
+type Failure struct {
+	Seq   uint64
+	Cause any
+}
+
+// Stuck gives the failed records that hold up their partitions: all before them are acknowledged. Each is given once.
+func (l *Ledger) Stuck() []Failure {
+	out := l.stuck
+	l.stuck = nil
+	return out
+}
+
+// Restart begins the partition of a failed record anew, and gives its name: nothing that was submitted for it so far counts
+// any more beyond the acknowledged prefix, whatever becomes of it. False: seq is no failed record, or its partition was begun
+// anew before.
+func (l *Ledger) Restart(seq uint64) (connect.Entries, bool) {
+	s := l.slot(seq)
+	if s == nil || s.state != lost {
+		return nil, false
+	}
+	p := s.part
+	for at := p.head; at != 0; {
+		s := l.slot(at)
+		next := s.next
+		if s.state == submitted {
+			s.part, s.offset, s.tag, s.next = nil, nil, nil, 0
+		} else {
+			l.release(at)
+		}
+		at = next
+	}
+	p.head, p.tail, p.lost = 0, 0, 0
+	if !p.dirty {
+		l.forget(p)
+	}
+	return p.id, true
+}
+
+// Same tells whether two source partitions are one.
+func Same(a, b connect.Entries) bool {
+	return equal(a, b) || bytes.Equal(appendKey(nil, a), appendKey(nil, b))
 }
 
 func (l *Ledger) advance(p *partition) {
 	for p.head != 0 {
 		s := l.slot(p.head)
+		if s.state == lost {
+			l.stuck = append(l.stuck, Failure{p.head, s.tag})
+		}
 		if s.state != acked {
 			break
 		}
@@ -141,15 +212,19 @@ func (l *Ledger) Take() []Pair {
 		}
 		p.dirty, p.offset = false, nil
 		if p.head == 0 { // idle: a task may go through any number of partitions, so none is kept without need
-			delete(l.byKey, p.key)
-			if l.last == p {
-				l.last = nil
-			}
+			l.forget(p)
 		}
 	}
 	clear(l.dirty)
 	l.dirty = l.dirty[:0]
 	return pairs
+}
+
+func (l *Ledger) forget(p *partition) {
+	delete(l.byKey, p.key)
+	if l.last == p {
+		l.last = nil
+	}
 }
 
 // Restore gives back what Take returned and could not be stored; a newer offset of the same partition wins.

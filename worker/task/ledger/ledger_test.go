@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -20,16 +21,23 @@ func at(n int) connect.Entries { return connect.Entries{{Key: "offset", Value: i
 type twin struct {
 	recs  []twinRec
 	taken map[int]int // partition -> number of the record whose offset was taken last, plus 1
+	told  map[int]bool
+	// forgotten counts the failures that a restart has taken out of recs.
+	forgotten int
 }
 
 type twinRec struct {
 	part  int
 	state state
+	void  bool // its partition was begun anew
 }
 
 func (w *twin) committable() map[int]int {
 	out, stuck := map[int]int{}, map[int]bool{}
 	for i, r := range w.recs {
+		if r.void {
+			continue
+		}
 		if r.state != acked {
 			stuck[r.part] = true
 		}
@@ -45,15 +53,45 @@ func (w *twin) committable() map[int]int {
 	return out
 }
 
+// stuck are the failed records before which all of their partition are acknowledged.
+func (w *twin) stuck() []int {
+	var out []int
+	seen := map[int]bool{}
+	for i, r := range w.recs {
+		if r.void || r.state == acked || seen[r.part] {
+			continue
+		}
+		seen[r.part] = true
+		if r.state == lost {
+			out = append(out, i+1)
+		}
+	}
+	return out
+}
+
+func (w *twin) restart(part int) {
+	ended := false
+	for i := range w.recs {
+		if r := &w.recs[i]; r.part == part && !r.void {
+			ended = ended || r.state != acked
+			r.void = ended
+			if ended && r.state == lost {
+				w.forgotten++
+			}
+		}
+	}
+}
+
 func TestLedgerAgainstItsTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l, w := New(), &twin{taken: map[int]int{}}
+		l, w := New(), &twin{taken: map[int]int{}, told: map[int]bool{}}
 		var unstored []Pair
 		settle := func(t *rapid.T, to state, settle func(uint64) bool) {
 			seq := rapid.IntRange(0, len(w.recs)+1).Draw(t, "seq")
 			open := seq >= 1 && seq <= len(w.recs) && w.recs[seq-1].state == submitted
-			if got := settle(uint64(seq)); got != open {
-				t.Fatalf("settling %d: %v, the twin says %v", seq, got, open)
+			want := open && (to == acked || !w.recs[seq-1].void)
+			if got := settle(uint64(seq)); got != want {
+				t.Fatalf("settling %d: %v, the twin says %v", seq, got, want)
 			}
 			if open {
 				w.recs[seq-1].state = to
@@ -71,8 +109,24 @@ func TestLedgerAgainstItsTwin(t *testing.T) {
 					}
 				}
 			},
-			"ack":  func(t *rapid.T) { settle(t, acked, l.Ack) },
-			"fail": func(t *rapid.T) { settle(t, lost, l.Fail) },
+			"ack": func(t *rapid.T) { settle(t, acked, l.Ack) },
+			"fail": func(t *rapid.T) {
+				settle(t, lost, func(seq uint64) bool { return l.Fail(seq, int(seq)) })
+			},
+			"restart": func(t *rapid.T) {
+				seq := rapid.IntRange(0, len(w.recs)+1).Draw(t, "seq")
+				if all := w.stuck(); len(all) > 0 && rapid.Bool().Draw(t, "stuck") {
+					seq = rapid.SampledFrom(all).Draw(t, "one")
+				}
+				is := seq >= 1 && seq <= len(w.recs) && w.recs[seq-1].state == lost && !w.recs[seq-1].void
+				id, ok := l.Restart(uint64(seq))
+				if ok != is || ok && !Same(id, part(w.recs[seq-1].part)) {
+					t.Fatalf("restart at %d: %v %v, the twin says %v", seq, ok, id, is)
+				}
+				if is {
+					w.restart(w.recs[seq-1].part)
+				}
+			},
 			"ack many": func(t *rapid.T) {
 				every := rapid.IntRange(1, 3).Draw(t, "every")
 				for i := range w.recs {
@@ -105,27 +159,126 @@ func TestLedgerAgainstItsTwin(t *testing.T) {
 				unstored = nil
 			},
 			"": func(t *rapid.T) {
-				pending, failed := 0, 0
+				pending, failed, blocked := 0, 0, map[int]bool{}
 				for i, r := range w.recs {
-					tag := l.Tag(uint64(i + 1))
-					switch r.state {
-					case submitted:
+					want := any(nil)
+					switch {
+					case r.state == submitted:
 						pending++
-						if tag != i+1 {
-							t.Fatalf("tag of %d is %v", i+1, tag)
+						if !r.void && !blocked[r.part] {
+							want = i + 1
 						}
-					case lost:
+					case r.state == lost && !r.void:
 						failed++
+						blocked[r.part] = true
 					}
-					if r.state != submitted && tag != nil {
-						t.Fatalf("settled record %d still has its tag", i+1)
+					if tag := l.Tag(uint64(i + 1)); tag != want {
+						t.Fatalf("tag of %d is %v, not %v", i+1, tag, want)
 					}
+				}
+				failed += w.forgotten
+				var told, due []int
+				for _, f := range l.Stuck() {
+					if f.Cause != int(f.Seq) {
+						t.Fatalf("%d is stuck by %v", f.Seq, f.Cause)
+					}
+					told = append(told, int(f.Seq))
+				}
+				slices.Sort(told)
+				for _, seq := range w.stuck() {
+					if !w.told[seq] {
+						due = append(due, seq)
+						w.told[seq] = true
+					}
+				}
+				if d := cmp.Diff(due, told); d != "" {
+					t.Fatalf("stuck, twin against ledger:\n%s", d)
 				}
 				if l.Pending() != pending || l.Failed() != failed {
 					t.Fatalf("pending %d failed %d, the twin says %d and %d", l.Pending(), l.Failed(), pending, failed)
 				}
 			},
 		})
+	})
+}
+
+// A task that reads records in order, and goes back to the one that failed, never has an offset stored that is past a
+// record which is not in Kafka, whatever is delivered, in whatever order, and fails.
+func TestStoredOffsetsNeverPassAnUndeliveredRecord(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := New()
+		const parts = 3
+		next, stored, inKafka := [parts]int{}, [parts]int{-1, -1, -1}, map[[2]int]bool{}
+		flying := map[uint64][2]int{}
+		t.Repeat(map[string]func(*rapid.T){
+			"poll": func(t *rapid.T) {
+				p := rapid.IntRange(0, parts-1).Draw(t, "partition")
+				for range rapid.IntRange(1, 20).Draw(t, "records") {
+					flying[l.Submit(part(p), at(next[p]), nil)] = [2]int{p, next[p]}
+					next[p]++
+				}
+			},
+			"deliver": func(t *rapid.T) {
+				if len(flying) == 0 {
+					return
+				}
+				seqs := slices.Sorted(maps.Keys(flying))
+				for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(seqs)-1), 1, 10).Draw(t, "which") {
+					r, is := flying[seqs[i]]
+					switch {
+					case !is:
+					case rapid.IntRange(0, 3).Draw(t, "outcome") == 0:
+						l.Fail(seqs[i], r)
+					default:
+						inKafka[r] = true
+						l.Ack(seqs[i])
+					}
+					delete(flying, seqs[i])
+				}
+			},
+			"go back": func(*rapid.T) {
+				for _, f := range l.Stuck() {
+					r := f.Cause.([2]int)
+					next[r[0]] = r[1]
+					l.Restart(f.Seq)
+				}
+			},
+			"store": func(t *rapid.T) {
+				for _, pair := range l.Take() {
+					p, _ := pair.Partition.Int64("partition")
+					n, _ := pair.Offset.Int64("offset")
+					for o := stored[p] + 1; o <= int(n); o++ {
+						if !inKafka[[2]int{int(p), o}] {
+							t.Fatalf("offset %d of partition %d is stored, record %d is not in Kafka", n, p, o)
+						}
+					}
+					if int(n) < stored[p] {
+						t.Fatalf("the stored offset of partition %d goes back from %d to %d", p, stored[p], n)
+					}
+					stored[p] = int(n)
+				}
+			},
+		})
+		// In the end everything is delivered, and nothing is left.
+		for more := true; more; {
+			failures := l.Stuck()
+			for _, f := range failures {
+				r := f.Cause.([2]int)
+				l.Restart(f.Seq)
+				for o := r[1]; o < next[r[0]]; o++ {
+					flying[l.Submit(part(r[0]), at(o), nil)] = [2]int{r[0], o}
+				}
+			}
+			more = len(failures)+len(flying) > 0
+			for seq := range flying {
+				l.Ack(seq)
+				delete(flying, seq)
+			}
+		}
+		l.Take()
+		if l.Pending() != 0 || len(l.byKey) != 0 {
+			t.Fatalf("%d pending and %d partitions are left", l.Pending(), len(l.byKey))
+		}
 	})
 }
 

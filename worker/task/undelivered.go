@@ -1,0 +1,92 @@
+package task
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/client"
+	"github.com/connectd/connectd/worker/task/ledger"
+)
+
+// undelivered is what the ledger keeps of a failed record until the task has been asked.
+type undelivered struct {
+	rec connect.SourceRecord
+	err error
+}
+
+// noteFailures enters failures before anything else is made of the same batch, so that what lies behind them does not count. An
+// error that the producer does not survive is no affair of the record's.
+func (s *Source) noteFailures(ds []Delivery) {
+	if s.tol.Tolerate {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range ds {
+		d := &ds[i]
+		if d.Err == nil || errors.Is(d.Err, client.ErrFatal) {
+			continue
+		}
+		u := &undelivered{err: d.Err}
+		if t, ok := s.book.Tag(d.Seq).(*sent); ok {
+			u.rec = t.rec
+		}
+		s.book.Fail(d.Seq, u)
+	}
+}
+
+// queue hands records to the producer. One that the producer refuses at once is a delivery that failed; the others go on.
+func (s *Source) queue(out []ProducerRecord) error {
+	for len(out) > 0 {
+		err := s.producer.Send(s.drain, out)
+		var refused *client.RecordError
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &refused):
+			return fmt.Errorf("sending records: %w", err)
+		}
+		at := slices.IndexFunc(out, func(r ProducerRecord) bool { return r.Seq == refused.Seq })
+		s.delivered([]Delivery{{Seq: refused.Seq, Partition: out[max(at, 0)].Partition, Offset: -1, Err: refused.Err}})
+		if s.failure() != nil {
+			return nil // the loop sees it next
+		}
+		out = out[at+1:]
+	}
+	return nil
+}
+
+// goBack tells the task of failed records that hold up their source partitions, and begins those anew. It leaves of the records
+// that were polled and not yet sent those that still count.
+func (s *Source) goBack(recs []connect.SourceRecord) ([]connect.SourceRecord, error) {
+	s.mu.Lock()
+	stuck := s.stuck
+	s.stuck = nil
+	s.mu.Unlock()
+	for _, f := range stuck {
+		u, ok := f.Cause.(*undelivered)
+		if !ok {
+			continue // the producer has ended, and the task with it
+		}
+		handled := false
+		err := guard("DeliveryFailed", func() error {
+			handled = s.failer.DeliveryFailed(&u.rec, u.err)
+			return nil
+		})
+		switch {
+		case err != nil:
+			return nil, err
+		case !handled:
+			return nil, undeliverable(u.err)
+		}
+		s.log.Debug("A record could not be sent to Kafka; its source partition is read again from there", "topic", u.rec.Topic,
+			"source-partition", u.rec.SourcePartition, "source-offset", u.rec.SourceOffset, "error", u.err)
+		s.mu.Lock()
+		anew, _ := s.book.Restart(f.Seq)
+		s.mu.Unlock()
+		recs = slices.DeleteFunc(slices.Clone(recs), func(r connect.SourceRecord) bool { return ledger.Same(r.SourcePartition, anew) })
+	}
+	return recs, nil
+}
