@@ -14,6 +14,8 @@ type Clients interface {
 	// Reader opens a consumer without a group, for which a position that does not exist is an error whatever
 	// auto.offset.reset says.
 	Reader(props map[string]string) (Reader, error)
+	// Writer opens a producer with Java client properties. onDelivery gets what became of each record.
+	Writer(props map[string]string, onDelivery func([]client.Delivery)) (client.Producer, error)
 	// Groups opens a client for consumer groups.
 	Groups(props map[string]string) (GroupAdmin, error)
 	// Logs opens a client that follows whole topics, with the properties of a consumer and those of what asks for offsets.

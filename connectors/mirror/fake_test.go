@@ -58,17 +58,19 @@ func (c *cluster) set(name string, config ...string) {
 	}
 }
 
-// add appends records to a partition.
-func (c *cluster) add(topic string, p int32, recs ...client.ConsumedRecord) {
+// add appends records to a partition, and gives the last one's offset.
+func (c *cluster) add(topic string, p int32, recs ...client.ConsumedRecord) (last int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.log(connect.TopicPartition{Topic: topic, Partition: p})
 	for _, r := range recs {
 		r.Topic, r.Partition, r.Offset = topic, p, l.first+int64(len(l.recs))
 		l.recs = append(l.recs, r)
+		last = r.Offset
 	}
 	close(c.wake)
 	c.wake = make(chan struct{})
+	return last
 }
 
 func (c *cluster) log(tp connect.TopicPartition) *partitionLog {
@@ -138,6 +140,42 @@ func (f *fakeClients) Reader(props map[string]string) (Reader, error) {
 	f.readerProps = props
 	return &fakeReader{cluster: c, f: f}, nil
 }
+
+// Writer opens a producer that delivers at once.
+func (f *fakeClients) Writer(props map[string]string, onDelivery func([]client.Delivery)) (client.Producer, error) {
+	c, err := f.cluster(props)
+	if err != nil {
+		return nil, err
+	}
+	return &fakeWriter{cluster: c, f: f, onDelivery: onDelivery}, nil
+}
+
+type fakeWriter struct {
+	*cluster
+	f          *fakeClients
+	onDelivery func([]client.Delivery)
+}
+
+func (w *fakeWriter) Send(ctx context.Context, recs []client.ProducerRecord) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var ds []client.Delivery
+	for _, r := range recs {
+		d := client.Delivery{Seq: r.Seq, Partition: max(r.Partition, 0), Offset: -1}
+		w.edit(func() { d.Err = w.refuse[r.Topic] })
+		if d.Err == nil {
+			d.Offset = w.add(r.Topic, d.Partition, client.ConsumedRecord{Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: time.Now()})
+		}
+		ds = append(ds, d)
+	}
+	w.onDelivery(ds)
+	return nil
+}
+
+func (w *fakeWriter) Flush(ctx context.Context) error { return ctx.Err() }
+
+func (w *fakeWriter) Close() { w.f.closed() }
 
 type fakeAdmin struct {
 	*cluster
