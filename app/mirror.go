@@ -10,7 +10,9 @@ import (
 // mirrorCommands are what connectd mirror can do, by its first argument. One whose name begins with - is chosen by that flag,
 // wherever it stands; one without a name gets all other arguments. Each parses its own.
 func (c cli) mirrorCommands() []command {
-	return []command{}
+	return []command{
+		{"", "<mm2.properties> [--clusters ALIAS...]", "run the flows of a file of connect-mirror-maker.sh, or those into some clusters", c.dedicated},
+	}
 }
 
 // mirror carries out connectd mirror.

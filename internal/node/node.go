@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"os"
 
@@ -47,6 +48,17 @@ type Node struct {
 // New checks the properties, opens the REST listeners and makes the clients; it does not wait for a broker. A fault in the
 // properties is a *ConfigError.
 func New(ctx context.Context, props map[string]string, o Options) (*Node, error) {
+	return build(ctx, props, o, parts{})
+}
+
+// parts are what several workers in one process share. The zero value is a worker of its own.
+type parts struct {
+	tr        *translator
+	flow      *worker.Flow
+	clientTLS *tls.Config
+}
+
+func build(ctx context.Context, props map[string]string, o Options, shared parts) (*Node, error) {
 	providers, err := configprovider.New(props, configprovider.Sources{ReadFile: os.ReadFile, LookupEnv: os.LookupEnv})
 	if err != nil {
 		return nil, &ConfigError{err}
@@ -60,15 +72,29 @@ func New(ctx context.Context, props map[string]string, o Options) (*Node, error)
 	for _, ref := range unresolved {
 		log.Warn("a config provider reference is left as it is", "reference", ref)
 	}
-	tr := newTranslator(logs.Named("kafka"))
+	tr := shared.tr
+	if tr == nil {
+		tr = newTranslator(logs.Named("kafka"))
+	}
 	reg := plugin.New()
 	o.Register(reg, all.Deps{More: []func(connect.Registrar){registerMirror(tr, logs.Named("mirror"))}})
 	conf, warnings, err := workerconf.Parse(resolved, workerconf.WithConverters(reg.Known))
 	for _, w := range warnings {
-		log.Warn(w.String())
+		if shared.flow == nil || !fromFile(w.Property) {
+			log.Warn(w.String())
+		}
 	}
 	if err != nil {
 		return nil, &ConfigError{err}
+	}
+	resolve := func(props map[string]string) (map[string]string, error) {
+		resolved, _, err := providers.Resolve(props)
+		return resolved, err
+	}
+	if shared.flow != nil {
+		if err := checkConnectors(reg, shared.flow, resolve, log); err != nil {
+			return nil, &ConfigError{err}
+		}
 	}
 	n := &Node{kafka: newKafkaClients(conf, tr, logs.Named("kafka")), log: log}
 	if n.group, err = groupClient(conf, tr, logs.Named("group")); err != nil {
@@ -76,16 +102,12 @@ func New(ctx context.Context, props map[string]string, o Options) (*Node, error)
 	}
 	wc := worker.Config{
 		Conf: conf, Registry: reg, Kafka: n.kafka, Group: n.group, Logs: logs, Version: o.Version, Commit: o.Commit,
-		Resolve: func(props map[string]string) (map[string]string, error) {
-			resolved, _, err := providers.Resolve(props)
-			return resolved, err
-		},
+		Resolve: resolve, Flow: shared.flow, ClientTLS: shared.clientTLS,
 	}
-	if err := serverTLS(&wc, conf); err != nil {
-		n.group.Close()
-		return nil, &ConfigError{err}
+	if shared.flow == nil {
+		err = guard(&wc, log)
 	}
-	if wc.BasicAuth, err = basicAuth(conf, os.Getenv, os.ReadFile, log); err != nil {
+	if err != nil {
 		n.group.Close()
 		return nil, &ConfigError{err}
 	}
@@ -97,6 +119,15 @@ func New(ctx context.Context, props map[string]string, o Options) (*Node, error)
 		return nil, err
 	}
 	return n, nil
+}
+
+// guard makes what protects a worker's own REST server.
+func guard(wc *worker.Config, log hclog.Logger) error {
+	err := serverTLS(wc, wc.Conf)
+	if err == nil {
+		wc.BasicAuth, err = basicAuth(wc.Conf, os.Getenv, os.ReadFile, log)
+	}
+	return err
 }
 
 // Close releases what New took, of a node that is not run.
