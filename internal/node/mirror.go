@@ -5,6 +5,7 @@ import (
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/connectors/mirror"
+	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/clientconf"
 	"github.com/connectd/connectd/internal/kafka"
 	kgoclient "github.com/connectd/connectd/internal/kgo"
@@ -43,6 +44,15 @@ func (m mirrorClients) Reader(props map[string]string) (mirror.Reader, error) {
 	settings := maps.Clone(s.Librdkafka)
 	settings["auto.offset.reset"] = "error"
 	return kafka.NewReader(settings, kafka.ReaderOptions{MaxRecords: s.Consumer.MaxPollRecords, Log: m.log})
+}
+
+// Writer opens a producer.
+func (m mirrorClients) Writer(props map[string]string, onDelivery func([]client.Delivery)) (client.Producer, error) {
+	s, err := m.tr.translate(clientconf.Producer, props)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.NewProducer(s.Librdkafka, m.log, onDelivery)
 }
 
 // Groups opens a client for consumer groups: librdkafka lacks what many groups in one request need.
