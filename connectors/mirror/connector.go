@@ -31,11 +31,14 @@ type connector struct {
 	done   chan struct{}   // closed when the background work has ended
 	life   context.Context // ends with Stop
 	busy   chan struct{}   // held by who talks to the clusters
+	rings  *ringWatch      // nil if nobody is to look for rings
+	dial   dialer          // for validation; nil for the network
 
 	mu     sync.Mutex
 	loaded bool
 	failed bool                     // TaskConfigs failed, so the worker waits for news
 	known  []connect.TopicPartition // that can be copied
+	noted  string                   // in the status; held by who is busy
 }
 
 // Start implements connect.Connector. It opens clients but waits for no broker.
@@ -57,6 +60,9 @@ func (c *connector) Start(ctx context.Context, cc connect.ConnectorContext, prop
 		return fmt.Errorf("target.cluster.*: %w", err)
 	}
 	c.tellLimits()
+	if detectsRings(props) {
+		c.rings = watchRings(c.life, s, c.clients, c.src, c.dst, c.log)
+	}
 	c.done = make(chan struct{})
 	go c.run(c.life)
 	return nil
@@ -80,6 +86,9 @@ func (c *connector) Stop() error {
 	c.cancel()
 	if c.done != nil {
 		<-c.done
+	}
+	if c.rings != nil {
+		c.rings.end()
 	}
 	c.busy <- struct{}{} // TaskConfigs may be under way; it ends soon
 	defer func() { <-c.busy }()
@@ -128,17 +137,22 @@ func (c *connector) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-topics.C:
-			c.try(ctx, "looking for new topics", func(ctx context.Context) error {
-				changed, err := c.refresh(ctx, true)
-				if changed {
-					c.cc.RequestTaskReconfiguration()
-				}
-				return err
-			})
+			c.try(ctx, "looking for new topics", c.refreshTasks)
+		case <-c.rings.changed():
+			c.try(ctx, "looking for rings", c.refreshTasks)
 		case <-configs.C:
 			c.try(ctx, "copying topic settings", c.syncConfigs)
 		}
 	}
+}
+
+// refreshTasks looks for topics and asks for new tasks if there are others.
+func (c *connector) refreshTasks(ctx context.Context) error {
+	changed, err := c.refresh(ctx, true)
+	if changed {
+		c.cc.RequestTaskReconfiguration()
+	}
+	return err
 }
 
 // ticker is a ticker that never ticks for 0.
@@ -212,10 +226,12 @@ func (c *connector) refresh(ctx context.Context, again bool) (bool, error) {
 	if loaded && !again {
 		return false, nil
 	}
+	c.rings.await(ctx)
 	source, err := c.sourceTopics(ctx)
 	if err != nil {
 		return false, err
 	}
+	c.note(c.rings.leaveOut(source))
 	target, err := c.prepare(ctx, source)
 	if err != nil {
 		return false, err
@@ -229,6 +245,17 @@ func (c *connector) refresh(ctx context.Context, again bool) (bool, error) {
 	defer c.mu.Unlock()
 	c.loaded, c.known = true, known
 	return true, nil
+}
+
+// note puts into the connector's status what is not copied and why.
+func (c *connector) note(text string) {
+	if n, can := c.cc.(connect.Noter); can && text != c.noted {
+		n.Note(text)
+	}
+	if text != "" && text != c.noted {
+		c.log.Error("a mirror leaves topics out", "reason", text)
+	}
+	c.noted = text
 }
 
 // sourceTopics asks the source for the topics that are to be copied.

@@ -48,7 +48,7 @@ func HeartbeatPlugin(clients Clients) connect.ConnectorPlugin {
 }
 
 // Validate implements connect.Validator: what concerns several properties, and patterns.
-func (c *connector) Validate(_ context.Context, props map[string]string, values []config.Value) []config.Value {
+func (c *connector) Validate(ctx context.Context, props map[string]string, values []config.Value) []config.Value {
 	values = checkPatterns(props, values, propTopics, propExclude, propConfigExclude)
 	if props[propEmitSyncs] == "false" && hasAny(props, "offset-syncs-", "offset-syncs.topic.") {
 		values = fault(values, propEmitSyncs, "MirrorSourceConnector can't setup offset-syncs feature while "+propEmitSyncs+" set to false")
@@ -58,7 +58,7 @@ func (c *connector) Validate(_ context.Context, props map[string]string, values 
 			"consumer is configured with isolation.level set to 'read_committed'; otherwise, records from aborted and uncommitted "+
 			"transactions will be replicated from the source cluster to the target cluster.")
 	}
-	return values
+	return c.checkRings(ctx, props, values)
 }
 
 // checkPatterns tells which of the properties are no patterns.
