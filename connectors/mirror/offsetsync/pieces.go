@@ -2,7 +2,6 @@ package offsetsync
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
@@ -13,10 +12,11 @@ type Pieces struct {
 	lifetimes []int64 // in order of first appearance
 	void      int     // so many of the oldest lifetimes are void
 
-	stale bool // the rest must be made anew
-	spans []span
-	runs  []Run   // of all spans, in order of Up
-	least []int64 // by index of runs: the lowest Down of that run and all that follow
+	stale  bool // the rest must be made anew
+	spans  []span
+	origin int64   // nothing before this was ever copied; 0 if that can't be told
+	runs   []Run   // of all spans, in order of Up
+	least  []int64 // by index of runs: the lowest Down of that run and all that follow
 }
 
 type segmentID struct{ lifetime, first int64 }
@@ -24,7 +24,6 @@ type segmentID struct{ lifetime, first int64 }
 // span is a stretch of the source of which one segment tells.
 type span struct {
 	from, to int64
-	origin   bool
 	// doubtful: the copies that a segment tells of are gone, as the target lost them.
 	doubtful bool
 	runs     []Run
@@ -69,11 +68,18 @@ func (p *Pieces) build() {
 	}
 	p.stale = false
 	byLife := map[int64][]Segment{}
+	p.origin = nothing
 	for _, s := range p.segments {
 		byLife[s.Lifetime] = append(byLife[s.Lifetime], s)
+		if s.Origin {
+			p.origin = min(p.origin, s.First)
+		}
+	}
+	if p.origin == nothing {
+		p.origin = 0
 	}
 	p.spans = p.spans[:0]
-	below := int64(math.MaxInt64) // where the copies of later lifetimes begin
+	below := nothing // where the copies of later lifetimes begin
 	for _, life := range slices.Backward(p.lifetimes) {
 		next := below
 		for _, s := range byLife[life] {
@@ -90,7 +96,7 @@ func (p *Pieces) build() {
 		p.runs = append(p.runs, s.runs...)
 	}
 	p.least = slices.Grow(p.least[:0], len(p.runs))[:len(p.runs)]
-	least := int64(math.MaxInt64)
+	least := nothing
 	for i := len(p.runs) - 1; i >= 0; i-- {
 		least = min(least, p.runs[i].Down)
 		p.least[i] = least
@@ -119,7 +125,7 @@ func (p *Pieces) uncovered(s *Segment, below int64) []span {
 
 // cut is the segment from one upstream offset to another, without copies that are gone.
 func (s *Segment) cut(from, to, below int64) []span {
-	whole := span{from: from, to: to, origin: s.Origin && from == s.First}
+	whole := span{from: from, to: to}
 	for _, r := range s.Runs {
 		for _, part := range r.from(from, nil) {
 			whole.runs = part.before(to, whole.runs)
@@ -140,7 +146,6 @@ func (s *Segment) cut(from, to, below int64) []span {
 		kept = append(kept, r)
 	}
 	if gone.from == from {
-		gone.origin = whole.origin
 		return []span{gone}
 	}
 	whole.runs, whole.to = kept, gone.from

@@ -35,7 +35,7 @@ func (p *Pieces) locate(up int64) place {
 		at.upEnd, at.downEnd = p.runs[next-1].End(), p.runs[next-1].DownEnd()
 	}
 	inside := i < len(p.spans) && p.spans[i].from <= up
-	before := i == 0 && len(p.spans) > 0 && p.spans[0].origin && up < p.spans[0].from
+	before := i == 0 && !inside && up < p.origin
 	switch {
 	case next < len(p.runs) && (inside && !p.spans[i].doubtful || before):
 		at.known, at.at = true, p.runs[next].at(up)

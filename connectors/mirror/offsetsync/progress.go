@@ -57,7 +57,7 @@ func (p *Progress) Delivered(up, down, newLifetime int64) bool {
 // due follows Java's rules for an immediate sync: the first of a lifetime, a translation that would be offset.lag.max off,
 // records of the source that were not copied, a target that lost records.
 func (p *Progress) due(up, down int64) bool {
-	due := p.synced < 0 || down-(p.synced+1) >= p.lagMax || up-p.prevUp != 1 || down < p.prevDown
+	due := p.synced < 0 || down-(p.synced+1) >= p.lagMax || up-p.prevUp != 1 || down <= p.prevDown
 	if due {
 		p.synced = down
 	}
@@ -65,9 +65,12 @@ func (p *Progress) due(up, down int64) bool {
 	return due
 }
 
-// Lost notes that a record is in the target, but not where: of that one the map says nothing.
-func (p *Progress) Lost(up int64) {
+// Lost notes that a record is in the target, but not where: of that one the map says nothing. newLifetime is as for Delivered.
+func (p *Progress) Lost(up, newLifetime int64) {
 	if end, _ := p.ends(); up < end {
+		p.seal()
+		p.begin(up+1, newLifetime, false, p.anew)
+		p.anew = false
 		return
 	}
 	p.next(up + 1)

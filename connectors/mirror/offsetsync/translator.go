@@ -99,15 +99,15 @@ func (t *Translator) Translate(tp connect.TopicPartition, upstream int64) (int64
 		return -1, Unknown
 	}
 	at := k.pieces.locate(upstream)
+	best, least := k.sync(upstream)
 	switch {
-	case at.known && !at.early:
+	case at.known && !at.early && at.at <= least:
 		return at.at, Exact
 	case at.known:
-		return at.at, Early
+		return min(at.at, least), Early
 	}
 	// No segment tells of the position: another worker copied there, the last second before a crash was lost, or it lies
 	// behind everything that is known.
-	best, least := k.sync(upstream)
 	switch {
 	case best != nil && best.Upstream >= at.upEnd:
 		down := best.Downstream
