@@ -9,12 +9,6 @@ import (
 	"sync/atomic"
 )
 
-// notYet are the plugins that only Java has so far: left out wherever plugins are listed.
-var notYet = regexp.MustCompile(`^org\.apache\.kafka\.connect\.mirror\.Mirror(Checkpoint|Heartbeat)Connector$`)
-
-// notYetNamed are the same where they are listed in a sentence.
-var notYetNamed = regexp.MustCompile(`, PluginDesc\{klass=class org\.apache\.kafka\.connect\.mirror\.Mirror(Checkpoint|Heartbeat)Connector[^}]*\}`)
-
 // facts are an answer as a list of "where = what", so that differences have names. Objects in lists are named by their own
 // name where they have one; that they come in the same order is a fact of its own.
 func (a *recorded) facts() map[string]string {
@@ -40,9 +34,6 @@ func flatten(out map[string]string, at string, v any) {
 			if name == "" {
 				name = fmt.Sprint(i)
 			}
-			if notYet.MatchString(name) {
-				continue
-			}
 			order = append(order, name)
 			flatten(out, at+"["+name+"]", member)
 		}
@@ -50,7 +41,7 @@ func flatten(out map[string]string, at string, v any) {
 	case nil:
 		out[at] = "null"
 	case string:
-		out[at] = fmt.Sprintf("%q", notYetNamed.ReplaceAllString(v, ""))
+		out[at] = fmt.Sprintf("%q", v)
 	default:
 		out[at] = fmt.Sprint(v)
 	}

@@ -1,6 +1,6 @@
 package e2e
 
-// kept are the differences from Java's answers that stay. Plugins that only Java has so far are left out elsewhere.
+// kept are the differences from Java's answers that stay.
 var kept = []difference{
 	// Java's mirrors declare the keys of all connectors once more, without what the worker knows of them.
 	{request: `MirrorSource(Connector)?/config`, at: `^(\.configs)?\[(connector\.plugin\.version|(key|value|header)\.converter(\.plugin\.version)?)\]`, reason: mirrorKeys},
