@@ -47,7 +47,7 @@ func parseDedicated(args []string) (file string, clusters []string, err error) {
 				clusters, into = append(clusters, value), &plain
 			}
 		case strings.HasPrefix(arg, "-"):
-			return "", nil, fmt.Errorf("unknown flag %q; there is --clusters ALIAS...", arg)
+			return "", nil, fmt.Errorf("unknown flag %q; only --clusters, with aliases, is known", arg)
 		default:
 			*into = append(*into, arg)
 		}
