@@ -98,6 +98,13 @@ func parseCheckpoint(props map[string]string) (*checkpointSettings, error) {
 	return s, errors.Join(errs[:]...)
 }
 
+// asTask has clients named after the task, too, as Java's are.
+func (s *checkpointSettings) asTask() {
+	if index := s.props[propTaskIndex]; index != "" {
+		s.name += "-" + index
+	}
+}
+
 // wantsGroup tells whether a group of the source is to be translated. Task configs list groups with commas between them, so
 // a name that would not survive that can't be.
 func (s *checkpointSettings) wantsGroup(group string) bool {

@@ -42,9 +42,7 @@ func (t *checkpointTask) Start(_ context.Context, tc connect.SourceTaskContext, 
 	if err != nil {
 		return err
 	}
-	if index := props[propTaskIndex]; index != "" {
-		s.name += "-" + index // which client of which task
-	}
+	s.asTask()
 	t.s, t.log, t.groups = s, tc.Logger(), taskGroups(props)
 	t.topic = s.policy.checkpointsTopic(s.source)
 	t.where = newTranslation(t.log)
