@@ -18,6 +18,7 @@ func (s *Server) connectorsRouter() chi.Router {
 	all = append(all, s.taskRoutes()...)
 	all = append(all, s.topicRoutes()...)
 	all = append(all, s.offsetRoutes()...)
+	all = append(all, s.progressRoutes()...)
 	for i := range all {
 		all[i].consumes = true
 	}

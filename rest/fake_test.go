@@ -36,6 +36,7 @@ type fakeHerder struct {
 	changed   []string
 	offsets   []api.ConnectorOffset
 	message   string
+	progress  *Progress
 }
 
 // call is one call of the herder: method, name and the other arguments.
@@ -187,6 +188,14 @@ func (h *fakeHerder) ResetConnectorTopics(ctx context.Context, name string) erro
 
 func (h *fakeHerder) ConnectorOffsets(ctx context.Context, name string) ([]api.ConnectorOffset, error) {
 	return h.offsets, h.called(ctx, "ConnectorOffsets", name)
+}
+
+func (h *fakeHerder) ConnectorProgress(ctx context.Context, name string) (*Progress, error) {
+	p := h.progress
+	if p == nil {
+		p = &Progress{Known: api.ConnectorProgress{Name: name}}
+	}
+	return p, h.called(ctx, "ConnectorProgress", name)
 }
 
 func (h *fakeHerder) AlterConnectorOffsets(ctx context.Context, name string, offsets []api.ConnectorOffset) (string, error) {

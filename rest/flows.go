@@ -72,10 +72,10 @@ func (f *Flows) view(h Herder) *Server {
 
 // flowRoutes show how a flow is doing.
 func (s *Server) flowRoutes() []route {
-	return []route{
-		{method: http.MethodGet, pattern: "/", handler: s.listNames},
-		{method: http.MethodGet, pattern: "/{connector}/status", handler: s.connectorStatus},
-	}
+	return append(s.progressRoutes(),
+		route{method: http.MethodGet, pattern: "/", handler: s.listNames},
+		route{method: http.MethodGet, pattern: "/{connector}/status", handler: s.connectorStatus},
+	)
 }
 
 func (s *Server) listNames(q *request) (*response, error) {

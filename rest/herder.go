@@ -61,6 +61,9 @@ type Herder interface {
 	ConnectorTopics(ctx context.Context, name string) ([]string, error)
 	ResetConnectorTopics(ctx context.Context, name string) error
 
+	// ConnectorProgress is GET progress, as far as this worker knows.
+	ConnectorProgress(ctx context.Context, name string) (*Progress, error)
+
 	// ConnectorOffsets is GET offsets: those stored for a source, or committed by a sink's consumer group.
 	ConnectorOffsets(ctx context.Context, name string) ([]api.ConnectorOffset, error)
 	// AlterConnectorOffsets and ResetConnectorOffsets change and remove offsets of a stopped connector: all that are given,

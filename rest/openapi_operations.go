@@ -131,6 +131,14 @@ var operations = map[string]operation{
 		query: []queryParameter{forwarded}, answers: map[int]any{200: messageDoc{}},
 		failures: map[int]string{400: "The connector is not stopped.", 404: notFound, 409: rebalancing},
 	},
+	"GET /connectors/{connector}/progress": {
+		id: "getProgress", tag: taskTag, summary: "How far a source connector's tasks are, by partition of its source",
+		description: "An addition of connectd. What a worker of another kind runs is listed as unavailable, with its stored positions.",
+		query: []queryParameter{{
+			name: forwardParam, kind: "boolean", doc: "False leaves out the tasks of other workers. Set by workers that ask each other.",
+		}},
+		answers: map[int]any{200: api.ConnectorProgress{}}, failures: map[int]string{404: notFound},
+	},
 	"GET /connectors/{connector}/topics": {
 		id: "getTopics", tag: topicTag, summary: "Topics that a connector has used", description: "The connector's name is the only key.",
 		answers: map[int]any{200: map[string]api.ActiveTopics{}}, failures: map[int]string{403: "Topic tracking is disabled."},

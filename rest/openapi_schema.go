@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/rest/api"
 )
 
@@ -50,7 +51,9 @@ func (s *schemas) schema(t reflect.Type) object {
 		return object{"type": "string"}
 	case reflect.Bool:
 		return object{"type": "boolean"}
-	case reflect.Int:
+	case reflect.Float64:
+		return object{"type": "number", "format": "double"}
+	case reflect.Int, reflect.Int32:
 		return object{"type": "integer", "format": "int32"}
 	case reflect.Int64:
 		return object{"type": "integer", "format": "int64"}
@@ -150,10 +153,14 @@ var (
 
 // enums are the closed sets of values, by schema and field.
 var enums = map[string][]string{
-	"ConnectorInfo.type":            connectorTypes,
-	"ConnectorStatus.type":          connectorTypes,
-	"ConnectorState.state":          append([]string{"STOPPED"}, taskStates...),
-	"TaskStatus.state":              taskStates,
+	"ConnectorInfo.type":   connectorTypes,
+	"ConnectorStatus.type": connectorTypes,
+	"ConnectorState.state": append([]string{"STOPPED"}, taskStates...),
+	"TaskStatus.state":     taskStates,
+	"TaskProgress.state":   taskStates,
+	"PartitionProgress.state": {
+		connect.ProgressCopying, connect.ProgressWaiting, connect.ProgressThrottled, api.ProgressUnavailable,
+	},
 	"HealthStatus.status":           {api.Healthy, api.Starting, api.Unhealthy},
 	"CreateConnector.initial_state": {"RUNNING", "PAUSED", "STOPPED"},
 	"SetLevel.level":                logLevels,

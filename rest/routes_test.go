@@ -30,6 +30,7 @@ DELETE /connectors/{connector}/offsets
 GET    /connectors/{connector}/offsets
 PATCH  /connectors/{connector}/offsets
 PUT    /connectors/{connector}/pause
+GET    /connectors/{connector}/progress
 POST   /connectors/{connector}/restart
 PUT    /connectors/{connector}/resume
 GET    /connectors/{connector}/status

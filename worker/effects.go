@@ -46,7 +46,9 @@ func (w *Worker) do(e herder.Effect) {
 		w.startWork(e)
 	case herder.StopWork:
 		if r := w.runner(e.Work, e.Incarnation); r != nil {
+			w.runnersMu.Lock()
 			delete(w.runners, e.Work)
+			w.runnersMu.Unlock()
 			r.requestStop()
 		}
 	case herder.SetWorkTarget:
@@ -97,7 +99,9 @@ func (w *Worker) startWork(e herder.StartWork) {
 	r.build = func(ctx context.Context, target cluster.TargetState, report task.Report) (task.Handle, error) {
 		return w.build(ctx, e, target, report)
 	}
+	w.runnersMu.Lock()
 	w.runners[e.Work] = r
+	w.runnersMu.Unlock()
 	w.effects.Go(func() { r.run(w.life) })
 }
 

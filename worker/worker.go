@@ -105,8 +105,10 @@ type Worker struct {
 	life    context.Context
 	kill    context.CancelCauseFunc
 	effects sync.WaitGroup
-	runners map[herder.Work]*runner // the loop's own
+	runners map[herder.Work]*runner // written by the loop, under runnersMu
 	left    chan struct{}           // has something when the group was left
+
+	runnersMu sync.Mutex
 
 	mu      sync.Mutex
 	started bool
