@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
@@ -28,6 +31,16 @@ func (c *cluster) group(name, state string, at map[connect.TopicPartition]int64)
 	}
 	c.edit(func() { c.groups[name] = g })
 	return g
+}
+
+// holdsCompacted looks for a topic that is compacted.
+func (c *cluster) holdsCompacted(t *testing.T, want client.Topic) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d := cmp.Diff(want, c.topics[want.Name]); d != "" || c.configs[want.Name]["cleanup.policy"].Value != "compact" {
+		t.Errorf("%s %v", d, c.configs[want.Name])
+	}
 }
 
 // fakeGroups is the group administration of a cluster.

@@ -83,11 +83,13 @@ func (t *checkpointTask) commitSome(ctx context.Context, groups []string, wanted
 	var mu sync.Mutex // of failed and wrote
 	var work errgroup.Group
 	work.SetLimit(commitsAtOnce)
+	lack := map[string]map[connect.TopicPartition]client.GroupOffset{}
 	for g, offsets := range at {
-		lacking := due(wanted[g], t.wrote[g], offsets)
-		if len(lacking) == 0 {
-			continue
+		if lacking := due(wanted[g], t.wrote[g], offsets); len(lacking) > 0 {
+			lack[g] = lacking
 		}
+	}
+	for g, lacking := range lack {
 		work.Go(func() error {
 			refused, err := t.target.Commit(ctx, g, lacking)
 			mu.Lock()
