@@ -26,10 +26,16 @@ type Clients interface {
 type Admin interface {
 	Cluster(ctx context.Context) (client.Cluster, error)
 	Topics(ctx context.Context) (map[string]client.Topic, error)
+	// Shapes is Topics with the topics' ids.
+	Shapes(ctx context.Context) (map[string]client.Topic, error)
 	CreateTopics(ctx context.Context, specs ...client.TopicSpec) (map[string]error, error)
 	CreatePartitions(ctx context.Context, counts map[string]int32) (map[string]error, error)
 	TopicConfigs(ctx context.Context, topics ...string) (map[string]map[string]client.ConfigEntry, error)
 	AlterTopicConfigs(ctx context.Context, changes ...client.ConfigChange) (map[string]error, error)
+	// TopicACLs lists the ACLs of topics, CreateTopicACLs adds to them. The error is client.ErrNoAuthorizer for a cluster
+	// without any.
+	TopicACLs(ctx context.Context) ([]client.ACL, error)
+	CreateTopicACLs(ctx context.Context, acls ...client.ACL) (map[client.ACL]error, error)
 	Close()
 }
 
@@ -37,8 +43,16 @@ type Admin interface {
 type Reader interface {
 	// Assign names the partitions and where to start; client.Earliest and client.Latest stand for the ends.
 	Assign(offsets map[connect.TopicPartition]int64) error
-	// Seek goes on elsewhere in a partition.
+	// Seek goes on elsewhere in a partition, which is paused no longer.
 	Seek(tp connect.TopicPartition, offset int64) error
+	// Pause stops reading partitions until Seek. What was fetched of them is given up.
+	Pause(tps []connect.TopicPartition) error
+	// End is the offset after the last record as far as the last fetch told, -1 for unknown. It asks nobody.
+	End(tp connect.TopicPartition) int64
+	// Throttled is how long brokers have held requests back because of their quotas.
+	Throttled() time.Duration
+	// TopicIDs gives the ids of topics, as far as there are any.
+	TopicIDs(ctx context.Context, topics ...string) (map[string]string, error)
 	// Poll waits up to timeout for records. The bytes they point to stay valid, the slice until the next Poll. Errors
 	// of partitions are client.PartitionErrors, several joined; reading goes on after them.
 	Poll(ctx context.Context, timeout time.Duration) ([]client.ConsumedRecord, error)

@@ -75,7 +75,7 @@ func sourceDef() *config.Def {
 	)
 	def.Define(periodic("refresh.topics", "Whether to look for new topics and partitions now and then.")...)
 	def.Define(periodic("sync.topic.configs", "Whether to keep the settings of copied topics like those of their source.")...)
-	def.Define(periodic("sync.topic.acls", "Whether to copy the ACLs of topics. Accepted; ACLs are not copied.")...)
+	def.Define(periodic("sync.topic.acls", "Whether to copy the ACLs of topics: who may read them and look at them.")...)
 	return def.Define(
 		config.Key{
 			Name: propReplication, Default: "2", Importance: low, Validator: config.Check("a number, or \"source\"", checkReplication),
@@ -190,8 +190,9 @@ type settings struct {
 	pollTimeout   time.Duration
 	refreshTopics time.Duration // 0 for never
 	syncConfigs   time.Duration // 0 for never
-	acls          bool          // ACLs are to be copied
-	offsetSyncs   bool          // offset syncs are to be written
+	syncACLs      time.Duration // 0 for never
+	life          life
+	offsetSyncs   bool // offset syncs are to be written
 }
 
 func parse(props map[string]string) (*settings, error) {
@@ -208,18 +209,19 @@ func parse(props map[string]string) (*settings, error) {
 		link:        l,
 		replication: v.String(propReplication),
 		pollTimeout: v.Duration(propPollTimeout),
-		acls:        v.Bool("sync.topic.acls.enabled"),
 		offsetSyncs: v.Bool(propEmitSyncs),
 	}
 	s.refreshTopics = interval(v, "refresh.topics")
 	s.syncConfigs = interval(v, "sync.topic.configs")
+	s.syncACLs = interval(v, "sync.topic.acls")
 	s.filter = filter{policy: s.policy, target: s.target, heartbeats: v.Bool("heartbeats.replication.enabled")}
 	s.configs = configFilter{sourceDefaults: f.String(propDefaultsFrom) == "source"}
-	var e1, e2, e3 error
+	var e1, e2, e3, e4 error
+	s.life, e4 = parseLife(props)
 	s.filter.include, e1 = compile(propTopics, v.List(propTopics))
 	s.filter.exclude, e2 = compile(propExclude, v.List(propExclude))
 	s.configs.exclude, e3 = compile(propConfigExclude, v.List(propConfigExclude))
-	return s, errors.Join(e1, e2, e3)
+	return s, errors.Join(e1, e2, e3, e4)
 }
 
 func interval(v config.Values, prefix string) time.Duration {
@@ -228,6 +230,14 @@ func interval(v config.Values, prefix string) time.Duration {
 	}
 	const most = math.MaxInt64 / int64(time.Second)
 	return time.Duration(min(max(1, v.Int64(prefix+".interval.seconds")), most)) * time.Second
+}
+
+// watchTopics is how often the source's topics are looked at between refreshes, 0 for never.
+func (s *settings) watchTopics() time.Duration {
+	if s.refreshTopics == 0 {
+		return 0
+	}
+	return s.life.watch
 }
 
 // remote is a topic's name on the target.

@@ -2,15 +2,12 @@ package mirror
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/connectd/connectd/connect"
-	"github.com/connectd/connectd/internal/client"
 )
 
 // Waits between attempts to reach the clusters.
@@ -34,11 +31,19 @@ type connector struct {
 	rings  *ringWatch      // nil if nobody is to look for rings
 	dial   dialer          // for validation; nil for the network
 
-	mu     sync.Mutex
-	loaded bool
-	failed bool                     // TaskConfigs failed, so the worker waits for news
-	known  []connect.TopicPartition // that can be copied
-	noted  string                   // in the status; held by who is busy
+	mu      sync.Mutex
+	loaded  bool
+	seen    map[string]topicShape    // the source's topics as last looked at; held by who is busy
+	ids     map[string]string        // of the source's topics when they were first seen
+	anew    map[string]string        // ids of topics that were made anew since
+	rf      map[string]int16         // replication of the target's topics that get copies; held by who is busy
+	made    map[string]int16         // replication of topics just made; held by who is busy
+	missing map[string]topicShape    // the source's topics when some were missing at the last look; held by who is busy
+	failed  bool                     // TaskConfigs failed, so the worker waits for news
+	known   []connect.TopicPartition // that can be copied
+	noted   string                   // in the status; held by who is busy
+	aclSync aclSync                  // held by who is busy
+	sane    map[string]string        // min.insync.replicas that were set lower than elsewhere, by topic of the target; held by who is busy
 }
 
 // Start implements connect.Connector. It opens clients but waits for no broker.
@@ -59,23 +64,10 @@ func (c *connector) Start(ctx context.Context, cc connect.ConnectorContext, prop
 	if c.dst, err = c.clients.Admin(s.clientProps("target", "admin", "replication-target-admin")); err != nil {
 		return fmt.Errorf("target.cluster.*: %w", err)
 	}
-	c.tellLimits()
-	if detectsRings(props) {
-		c.rings = watchRings(c.life, s, c.clients, c.src, c.dst, c.log)
-	}
+	c.rings = watchRings(c.life, s, c.clients, c.src, c.dst, c.log)
 	c.done = make(chan struct{})
 	go c.run(c.life)
 	return nil
-}
-
-// tellLimits names what is asked for and not done.
-func (c *connector) tellLimits() {
-	if c.s.acls {
-		c.log.Info("ACLs are not synced by this version; set sync.topic.acls.enabled=false if that is meant")
-	}
-	if c.s.offsetSyncs {
-		c.log.Info("offset syncs are not written by this version: consumer group offsets can't be translated from this mirror")
-	}
 }
 
 // Stop implements connect.Connector.
@@ -87,9 +79,7 @@ func (c *connector) Stop() error {
 	if c.done != nil {
 		<-c.done
 	}
-	if c.rings != nil {
-		c.rings.end()
-	}
+	c.rings.end()
 	c.busy <- struct{}{} // TaskConfigs may be under way; it ends soon
 	defer func() { <-c.busy }()
 	for _, a := range []Admin{c.src, c.dst} {
@@ -120,18 +110,24 @@ func (c *connector) TaskConfigs(ctx context.Context, maxTasks int) ([]map[string
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failed = false
-	return divide(c.s.props, c.known, maxTasks), nil
+	return divide(taskProps(c.s.props), c.known, maxTasks, c.anew), nil
 }
 
 // run repeats what must be repeated until ctx ends.
 func (c *connector) run(ctx context.Context) {
 	defer close(c.done)
 	c.firstLoad(ctx)
-	topics, configs := ticker(c.s.refreshTopics), ticker(c.s.syncConfigs)
+	topics, watch := ticker(c.s.refreshTopics), ticker(c.s.watchTopics())
+	configs, acls := ticker(c.s.syncConfigs), ticker(c.s.syncACLs)
 	defer topics.Stop()
+	defer watch.Stop()
 	defer configs.Stop()
+	defer acls.Stop()
 	if c.s.syncConfigs > 0 {
 		c.try(ctx, "copying topic settings", c.syncConfigs)
+	}
+	if c.s.syncACLs > 0 {
+		c.try(ctx, "copying ACLs of topics", c.syncACLs)
 	}
 	for ctx.Err() == nil {
 		select {
@@ -140,6 +136,10 @@ func (c *connector) run(ctx context.Context) {
 			c.try(ctx, "looking for new topics", c.refreshTasks)
 		case <-c.rings.changed():
 			c.try(ctx, "looking for rings", c.refreshTasks)
+		case <-watch.C:
+			c.try(ctx, "watching the topics of the source", c.watchTopics)
+		case <-acls.C:
+			c.try(ctx, "copying ACLs of topics", c.syncACLs)
 		case <-configs.C:
 			c.try(ctx, "copying topic settings", c.syncConfigs)
 		}
@@ -196,7 +196,7 @@ func (c *connector) try(ctx context.Context, what string, f func(context.Context
 	}
 }
 
-// acquire waits until nobody else talks to the clusters, and bounds what follows by admin.timeout.ms.
+// acquire waits until nobody else talks to the clusters. What follows ends with the connector; each call is bounded by within.
 func (c *connector) acquire(ctx context.Context) (context.Context, func(), error) {
 	select {
 	case c.busy <- struct{}{}:
@@ -207,197 +207,12 @@ func (c *connector) acquire(ctx context.Context) (context.Context, func(), error
 		<-c.busy
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.s.adminTimeout)
+	ctx, cancel := context.WithCancel(ctx)
 	unlink := context.AfterFunc(c.life, cancel)
 	return ctx, func() { unlink(); cancel(); <-c.busy }, nil
 }
 
-// refresh makes the target's topics like the source's and notes what can be copied. It tells whether that changed. Unless
-// again is set, it does nothing after the first time.
-func (c *connector) refresh(ctx context.Context, again bool) (bool, error) {
-	ctx, release, err := c.acquire(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer release()
-	c.mu.Lock()
-	loaded, old := c.loaded, c.known
-	c.mu.Unlock()
-	if loaded && !again {
-		return false, nil
-	}
-	c.rings.await(ctx)
-	source, err := c.sourceTopics(ctx)
-	if err != nil {
-		return false, err
-	}
-	c.note(c.rings.leaveOut(source))
-	target, err := c.prepare(ctx, source)
-	if err != nil {
-		return false, err
-	}
-	known := copyable(source, target, c.s.remote)
-	if loaded && slices.Equal(known, old) {
-		return false, nil
-	}
-	c.log.Info("topics of a mirror", "topics", len(source), "partitions", len(known), "before", len(old))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.loaded, c.known = true, known
-	return true, nil
-}
-
-// note puts into the connector's status what is not copied and why.
-func (c *connector) note(text string) {
-	if n, can := c.cc.(connect.Noter); can && text != c.noted {
-		n.Note(text)
-	}
-	if text != "" && text != c.noted {
-		c.log.Error("a mirror leaves topics out", "reason", text)
-	}
-	c.noted = text
-}
-
-// sourceTopics asks the source for the topics that are to be copied.
-func (c *connector) sourceTopics(ctx context.Context) (map[string]client.Topic, error) {
-	topics, err := c.src.Topics(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("source cluster %s: %w", c.s.source, err)
-	}
-	for name := range topics {
-		if !c.s.filter.copies(name) {
-			delete(topics, name)
-		}
-	}
-	return topics, nil
-}
-
-// prepare creates and grows topics of the target, and returns the target's topics after that. A topic that can't be made
-// is only logged, as long as there are others to copy.
-func (c *connector) prepare(ctx context.Context, source map[string]client.Topic) (map[string]client.Topic, error) {
-	target, err := c.dst.Topics(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("target cluster %s: %w", c.s.target, err)
-	}
-	create, grow := missing(source, target, c.s.remote)
-	if len(create) > 0 {
-		failed, err := c.create(ctx, source, create)
-		if err != nil {
-			return nil, err
-		}
-		var errs []error
-		for _, name := range create {
-			remote := c.s.remote(name)
-			if err := failed[remote]; err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			target[remote] = client.Topic{Name: remote, Partitions: source[name].Partitions}
-		}
-		if len(errs) == len(source) {
-			return nil, fmt.Errorf("target cluster %s: %w", c.s.target, errs[0])
-		}
-		for _, err := range errs {
-			c.log.Error("a topic can't be copied", "error", err)
-		}
-	}
-	if len(grow) > 0 {
-		failed, err := c.dst.CreatePartitions(ctx, grow)
-		if err != nil {
-			return nil, fmt.Errorf("target cluster %s: %w", c.s.target, err)
-		}
-		for name, n := range grow {
-			if err := failed[name]; err != nil {
-				c.log.Error("a topic can't be grown, its new partitions are not copied", "error", err)
-				continue
-			}
-			t := target[name]
-			t.Partitions = n
-			target[name] = t
-		}
-	}
-	return target, nil
-}
-
-// create makes topics on the target, named by their source.
-func (c *connector) create(ctx context.Context, source map[string]client.Topic, names []string) (map[string]error, error) {
-	configs, err := c.src.TopicConfigs(ctx, names...)
-	if err != nil {
-		return nil, fmt.Errorf("source cluster %s: %w", c.s.source, err)
-	}
-	cluster := client.Cluster{}
-	if c.s.replication == replicationSource {
-		if cluster, err = c.dst.Cluster(ctx); err != nil {
-			return nil, fmt.Errorf("target cluster %s: %w", c.s.target, err)
-		}
-	}
-	specs := make([]client.TopicSpec, len(names))
-	for i, name := range names {
-		specs[i] = client.TopicSpec{
-			Name: c.s.remote(name), Partitions: source[name].Partitions,
-			Replication: replication(c.s.replication, source[name], cluster.Brokers),
-			Config:      c.s.configs.initial(configs[name]),
-		}
-	}
-	failed, err := c.dst.CreateTopics(ctx, specs...)
-	if err != nil {
-		return nil, fmt.Errorf("target cluster %s: %w", c.s.target, err)
-	}
-	for name, err := range failed {
-		switch {
-		case errors.Is(err, client.ErrTopicExists): // made by somebody else just now
-			delete(failed, name)
-		case errors.Is(err, client.ErrReplication):
-			failed[name] = fmt.Errorf("%w; set replication.factor (now %s) to at most the number of brokers, or to \"source\"", err, c.s.replication)
-		}
-	}
-	return failed, nil
-}
-
-// syncConfigs makes the settings of copied topics follow their source's.
-func (c *connector) syncConfigs(ctx context.Context) error {
-	ctx, release, err := c.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	names := map[string]string{} // remote -> source
-	var sources, remotes []string
-	c.mu.Lock()
-	for _, tp := range c.known {
-		remote := c.s.remote(tp.Topic)
-		if _, seen := names[remote]; !seen {
-			names[remote] = tp.Topic
-			sources, remotes = append(sources, tp.Topic), append(remotes, remote)
-		}
-	}
-	c.mu.Unlock()
-	if len(sources) == 0 {
-		return nil
-	}
-	src, err := c.src.TopicConfigs(ctx, sources...)
-	if err != nil {
-		return fmt.Errorf("source cluster %s: %w", c.s.source, err)
-	}
-	dst, err := c.dst.TopicConfigs(ctx, remotes...)
-	if err != nil {
-		return fmt.Errorf("target cluster %s: %w", c.s.target, err)
-	}
-	var changes []client.ConfigChange
-	for _, remote := range remotes {
-		if ch, differs := c.s.configs.change(remote, src[names[remote]], dst[remote]); differs {
-			changes = append(changes, ch)
-		}
-	}
-	if len(changes) == 0 {
-		return nil
-	}
-	failed, err := c.dst.AlterTopicConfigs(ctx, changes...)
-	if err != nil {
-		return fmt.Errorf("target cluster %s: %w", c.s.target, err)
-	}
-	for _, err := range failed {
-		c.log.Warn("the settings of a topic can't be copied", "error", err)
-	}
-	return nil
+// within bounds one administrative call by admin.timeout.ms.
+func (c *connector) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, c.s.adminTimeout)
 }

@@ -3,7 +3,9 @@ package mirror
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +26,10 @@ type cluster struct {
 	altered []client.ConfigChange
 	wake    chan struct{} // closed and made anew when records come
 	groups  map[string]*fakeGroup
+	ids     int // of topics so far
+	acls    []client.ACL
+	noACLs  bool
+	asked   map[string]int // calls, by name
 }
 
 type partitionLog struct {
@@ -43,7 +49,12 @@ func newCluster(brokers int) *cluster {
 func (c *cluster) topic(name string, partitions int32, replication int16, config ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.topics[name] = client.Topic{Name: name, Partitions: partitions, Replication: replication}
+	id := c.topics[name].ID
+	if id == "" {
+		c.ids++
+		id = fmt.Sprint("id", c.ids)
+	}
+	c.topics[name] = client.Topic{Name: name, Partitions: partitions, Replication: replication, ID: id}
 	c.set(name, config...)
 }
 
@@ -56,6 +67,19 @@ func (c *cluster) set(name string, config ...string) {
 	for i := 0; i < len(config); i += 2 {
 		m[config[i]] = client.ConfigEntry{Value: config[i+1], Source: client.TopicConfig}
 	}
+}
+
+// remake deletes a topic and makes it anew.
+func (c *cluster) remake(name string, partitions int32) {
+	c.mu.Lock()
+	delete(c.topics, name)
+	for tp := range c.logs {
+		if tp.Topic == name {
+			delete(c.logs, tp)
+		}
+	}
+	c.mu.Unlock()
+	c.topic(name, partitions, 1)
 }
 
 // add appends records to a partition, and gives the last one's offset.
@@ -193,7 +217,37 @@ func (a *fakeAdmin) do(ctx context.Context, f func() error) error {
 	if a.fail != nil {
 		return a.fail
 	}
+	if a.asked == nil {
+		a.asked = map[string]int{}
+	}
 	return f()
+}
+
+func (a *fakeAdmin) Shapes(ctx context.Context) (map[string]client.Topic, error) {
+	return a.Topics(ctx)
+}
+
+func (a *fakeAdmin) TopicACLs(ctx context.Context) (acls []client.ACL, err error) {
+	err = a.do(ctx, func() error {
+		a.asked["acls"]++
+		if a.noACLs {
+			return client.ErrNoAuthorizer
+		}
+		acls = slices.Clone(a.acls)
+		return nil
+	})
+	return acls, err
+}
+
+func (a *fakeAdmin) CreateTopicACLs(ctx context.Context, acls ...client.ACL) (map[client.ACL]error, error) {
+	return nil, a.do(ctx, func() error {
+		a.asked["create acls"]++
+		if a.noACLs {
+			return client.ErrNoAuthorizer
+		}
+		a.acls = append(a.acls, acls...)
+		return nil
+	})
 }
 
 func (a *fakeAdmin) Cluster(ctx context.Context) (c client.Cluster, err error) {
@@ -272,15 +326,16 @@ func (a *fakeAdmin) AlterTopicConfigs(ctx context.Context, changes ...client.Con
 // fakeReader reads a cluster, one partition at a Poll.
 type fakeReader struct {
 	*cluster
-	f     *fakeClients
-	at    map[connect.TopicPartition]int64
-	stuck map[connect.TopicPartition]bool
-	errs  []error // of the next polls
-	deaf  bool    // nothing comes any more
+	f      *fakeClients
+	at     map[connect.TopicPartition]int64
+	stuck  map[connect.TopicPartition]bool
+	paused map[connect.TopicPartition]bool
+	errs   []error // of the next polls
+	deaf   bool    // nothing comes any more
 }
 
 func (r *fakeReader) Assign(offsets map[connect.TopicPartition]int64) error {
-	r.at, r.stuck = map[connect.TopicPartition]int64{}, map[connect.TopicPartition]bool{}
+	r.at, r.stuck, r.paused = map[connect.TopicPartition]int64{}, map[connect.TopicPartition]bool{}, map[connect.TopicPartition]bool{}
 	for tp, o := range offsets {
 		_ = r.Seek(tp, o)
 	}
@@ -299,7 +354,41 @@ func (r *fakeReader) Seek(tp connect.TopicPartition, offset int64) error {
 	}
 	r.at[tp] = offset
 	delete(r.stuck, tp)
+	delete(r.paused, tp)
 	return nil
+}
+
+func (r *fakeReader) Pause(tps []connect.TopicPartition) error {
+	for _, tp := range tps {
+		r.paused[tp] = true
+	}
+	return nil
+}
+
+func (r *fakeReader) End(tp connect.TopicPartition) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.logs[tp]; l != nil {
+		return l.first + int64(len(l.recs)) + l.markers
+	}
+	return -1
+}
+
+func (r *fakeReader) Throttled() time.Duration { return 0 }
+
+func (r *fakeReader) TopicIDs(ctx context.Context, topics ...string) (map[string]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		return nil, r.fail
+	}
+	out := map[string]string{}
+	for _, name := range topics {
+		if id := r.topics[name].ID; id != "" {
+			out[name] = id
+		}
+	}
+	return out, ctx.Err()
 }
 
 func (r *fakeReader) Poll(ctx context.Context, timeout time.Duration) ([]client.ConsumedRecord, error) {
@@ -334,7 +423,7 @@ func (r *fakeReader) take() ([]client.ConsumedRecord, chan struct{}, error) {
 		}
 		l := r.log(tp)
 		switch end := l.first + int64(len(l.recs)); {
-		case r.stuck[tp]:
+		case r.stuck[tp], r.paused[tp]:
 		case at < l.first || at > end:
 			r.stuck[tp] = true
 			return nil, r.wake, errors.Join(&client.PartitionError{TopicPartition: tp, Err: client.ErrOffsetOutOfRange})

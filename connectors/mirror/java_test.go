@@ -227,7 +227,7 @@ func TestClientProps(t *testing.T) {
 func TestTaskConfig(t *testing.T) {
 	p := map[string]string{"name": "m", "connector.class": "MirrorSource", propSourceAlias: "S", "x": "y"}
 	tps := []connect.TopicPartition{{Topic: "a-b", Partition: 1}, {Topic: "c", Partition: 0}}
-	c := divide(p, tps, 1)[0]
+	c := divide(p, tps, 1, nil)[0]
 	c[propTaskIndex] = "3"
 	var got []string
 	for _, k := range []string{"connector.class", "name", propSourceAlias, propPartitions, propTaskIndex, "x"} {

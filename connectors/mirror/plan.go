@@ -16,7 +16,19 @@ import (
 const (
 	propPartitions = "task.assigned.partitions"
 	propTaskIndex  = "task.index"
+
+	// What Kafka's mirrors do not have, and only where it is needed: how many tasks there are, if fewer than tasks.max; and
+	// topics that were made anew while the connector ran, with their ids.
+	propTaskCount = "task.count"
+	propMadeAnew  = "task.topics.made.anew"
 )
+
+// taskProps are the connector's properties without those that running tasks take over.
+func taskProps(props map[string]string) map[string]string {
+	out := maps.Clone(props)
+	maps.DeleteFunc(out, func(name, _ string) bool { return isLive(name) })
+	return out
+}
 
 // partitionsOf lists all partitions of topics, in order of name and number, so that the same topics always make the same
 // task configs.
@@ -31,18 +43,29 @@ func partitionsOf(topics map[string]client.Topic) []connect.TopicPartition {
 }
 
 // divide deals partitions out to at most maxTasks tasks, one after the other: topics differ in traffic, and so every
-// task gets its share of each.
-func divide(props map[string]string, tps []connect.TopicPartition, maxTasks int) []map[string]string {
+// task gets its share of each. anew holds the ids of topics that were made anew.
+func divide(props map[string]string, tps []connect.TopicPartition, maxTasks int, anew map[string]string) []map[string]string {
 	n := min(maxTasks, len(tps))
-	lists := make([][]string, n)
+	lists, marks := make([][]string, n), make([][]string, n)
 	for i, tp := range tps {
 		lists[i%n] = append(lists[i%n], encode(tp))
+		if id := anew[tp.Topic]; id != "" {
+			if mark := tp.Topic + ":" + id; !slices.Contains(marks[i%n], mark) {
+				marks[i%n] = append(marks[i%n], mark)
+			}
+		}
 	}
 	configs := make([]map[string]string, n)
 	for i := range configs {
 		c := maps.Clone(props)
 		c[propPartitions] = strings.Join(lists[i], ",")
 		c[propTaskIndex] = strconv.Itoa(i)
+		if n < maxTasks {
+			c[propTaskCount] = strconv.Itoa(n)
+		}
+		if len(marks[i]) > 0 {
+			c[propMadeAnew] = strings.Join(marks[i], ",")
+		}
 		configs[i] = c
 	}
 	return configs

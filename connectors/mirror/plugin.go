@@ -21,7 +21,7 @@ func Register(r connect.Registrar, clients Clients) {
 func SourcePlugin(clients Clients) connect.ConnectorPlugin {
 	return connect.ConnectorPlugin{
 		Class: javaPackage + "MirrorSourceConnector", TaskClass: javaPackage + "MirrorSourceTask",
-		Version: version, Type: connect.Source, Config: sourceDef(), BytesByDefault: true,
+		Version: version, Type: connect.Source, Config: sourceDef(), BytesByDefault: true, Live: isLive,
 		New:           func() connect.Connector { return &connector{clients: clients} },
 		NewSourceTask: func() connect.SourceTask { return &task{clients: clients} },
 	}
@@ -58,6 +58,7 @@ func (c *connector) Validate(ctx context.Context, props map[string]string, value
 			"consumer is configured with isolation.level set to 'read_committed'; otherwise, records from aborted and uncommitted "+
 			"transactions will be replicated from the source cluster to the target cluster.")
 	}
+	values = checkOwn(lifeDef(), props, values)
 	return c.checkRings(ctx, props, values)
 }
 

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"maps"
 
 	"github.com/connectd/connectd/connect"
@@ -31,7 +32,43 @@ func (m mirrorClients) Admin(props map[string]string) (mirror.Admin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kafka.NewAdmin(s.Librdkafka, m.log)
+	a, err := kafka.NewAdmin(s.Librdkafka, m.log)
+	if err != nil {
+		return nil, err
+	}
+	topics, err := kgoclient.NewTopicAdmin(s, m.log)
+	if err != nil {
+		a.Close()
+		return nil, err
+	}
+	return mirrorAdmin{a, topics}, nil
+}
+
+// mirrorAdmin asks by librdkafka, and what that does not tell by franz-go.
+type mirrorAdmin struct {
+	*kafka.Admin
+	topics *kgoclient.TopicAdmin
+}
+
+// Shapes lists topics with their ids.
+func (a mirrorAdmin) Shapes(ctx context.Context) (map[string]client.Topic, error) {
+	return a.topics.Shapes(ctx)
+}
+
+// TopicACLs lists the ACLs of topics.
+func (a mirrorAdmin) TopicACLs(ctx context.Context) ([]client.ACL, error) {
+	return a.topics.TopicACLs(ctx)
+}
+
+// CreateTopicACLs adds ACLs of topics.
+func (a mirrorAdmin) CreateTopicACLs(ctx context.Context, acls ...client.ACL) (map[client.ACL]error, error) {
+	return a.topics.CreateTopicACLs(ctx, acls...)
+}
+
+// Close releases both clients.
+func (a mirrorAdmin) Close() {
+	a.topics.Close()
+	a.Admin.Close()
 }
 
 // Reader opens a consumer by assignment. A position that does not exist must come back as an error, so auto.offset.reset

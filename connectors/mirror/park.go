@@ -1,0 +1,97 @@
+package mirror
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/connectd/connectd/connect"
+)
+
+// Waits before a partition that could not go on is tried again: doubled from the first to the longest.
+const (
+	parkFirst = time.Second
+	parkMost  = time.Minute
+)
+
+// parking is why a partition waits, and until when. Time is handed in.
+type parking struct {
+	reason string
+	since  time.Time // of the first failure
+	until  time.Time // when it is tried again
+	tries  int
+	// trying is set between a new attempt and what comes of it.
+	trying bool
+	// past is an offset: a partition that is delivered that far has got over what kept it. Below 0: any record will do.
+	past int64
+}
+
+// again counts a failure and gives the time of the next attempt.
+func (p *parking) again(now time.Time, reason string, past int64) {
+	if p.tries == 0 {
+		p.since = now
+	}
+	wait := parkMost
+	if p.tries < 6 {
+		wait = min(parkFirst<<p.tries, parkMost)
+	}
+	p.tries++
+	p.reason, p.until, p.trying, p.past = reason, now.Add(wait), false, past
+}
+
+// waits tells whether the partition stands still.
+func (p *parking) waits() bool { return p != nil && !p.trying }
+
+// event is something that happened to a partition and that somebody should know of, although the partition goes on.
+type event struct {
+	at   time.Time
+	text string
+}
+
+const (
+	eventsKept = 5
+	eventLasts = time.Hour
+	noteParked = 10 // partitions named in a note
+)
+
+// noteOf words what a status tells of a task with so many partitions. Empty for nothing.
+func noteOf(now time.Time, total int, parked map[connect.TopicPartition]*parking, events []event) string {
+	var b strings.Builder
+	var tps []connect.TopicPartition
+	for tp := range parked {
+		tps = append(tps, tp)
+	}
+	if len(tps) > 0 {
+		slices.SortFunc(tps, func(x, y connect.TopicPartition) int {
+			return cmp.Or(strings.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition))
+		})
+		verb := "wait"
+		if len(tps) == 1 {
+			verb = "waits"
+		}
+		fmt.Fprintf(&b, "%d of %s %s", len(tps), plural(total, "partition"), verb)
+		for i, tp := range tps {
+			if i == noteParked {
+				fmt.Fprintf(&b, "; and %d more", len(tps)-i)
+				break
+			}
+			sep := "; "
+			if i == 0 {
+				sep = ": "
+			}
+			fmt.Fprintf(&b, "%s%s-%d: %s", sep, tp.Topic, tp.Partition, parked[tp].reason)
+		}
+	}
+	for _, e := range events {
+		if now.Sub(e.at) >= eventLasts {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(e.at.UTC().Format(time.RFC3339) + " " + e.text)
+	}
+	return b.String()
+}
