@@ -81,10 +81,10 @@ func sourceDef() *config.Def {
 			Name: propReplication, Default: "2", Importance: low, Validator: config.Check("a number, or \"source\"", checkReplication),
 			Doc: "Replication factor of topics that are made on the target: a number, -1 for the brokers' default, or `source` for the source topic's own, at most the target's number of brokers.",
 		},
-		config.Key{Name: "offset-syncs.topic.replication.factor", Type: config.TypeShort, Default: int16(3), Importance: low, Doc: "Replication factor of the offset-syncs topic. Accepted; offset syncs are not written."},
-		config.Key{Name: "offset.lag.max", Type: config.TypeLong, Default: int64(100), Importance: low, Doc: "How far a partition may be off before an offset sync is written. Accepted; offset syncs are not written."},
-		syncsLocationKey("Cluster of the offset-syncs topic. Accepted; offset syncs are not written."),
-		config.Key{Name: propEmitSyncs, Type: config.TypeBoolean, Default: true, Importance: low, Doc: "Whether to write offset syncs, from which checkpoints are made. Accepted; offset syncs are not written."},
+		config.Key{Name: propSyncsRF, Type: config.TypeShort, Default: int16(3), Importance: low, Doc: "Replication factor of the offset-syncs topic, and of the topic of pieces beside it."},
+		config.Key{Name: propLagMax, Type: config.TypeLong, Default: int64(100), Importance: low, Doc: "How many records a position may be translated too early by the last offset sync before another one is written. Pieces are exact whatever this says."},
+		syncsLocationKey("Cluster of the offset-syncs topic, and of the topic of pieces beside it."),
+		config.Key{Name: propEmitSyncs, Type: config.TypeBoolean, Default: true, Importance: low, Doc: "Whether to write offset syncs and pieces, from which checkpoints are made."},
 		config.Key{Name: "heartbeats.replication.enabled", Type: config.TypeBoolean, Default: true, Importance: low, Doc: "Whether heartbeats topics are copied even when `topics` does not include them."},
 		metricNamesKey(),
 	)
@@ -192,7 +192,7 @@ type settings struct {
 	syncConfigs   time.Duration // 0 for never
 	syncACLs      time.Duration // 0 for never
 	life          life
-	offsetSyncs   bool // offset syncs are to be written
+	syncs         syncSettings
 }
 
 func parse(props map[string]string) (*settings, error) {
@@ -209,7 +209,7 @@ func parse(props map[string]string) (*settings, error) {
 		link:        l,
 		replication: v.String(propReplication),
 		pollTimeout: v.Duration(propPollTimeout),
-		offsetSyncs: v.Bool(propEmitSyncs),
+		syncs:       parseSyncs(v),
 	}
 	s.refreshTopics = interval(v, "refresh.topics")
 	s.syncConfigs = interval(v, "sync.topic.configs")

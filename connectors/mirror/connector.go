@@ -28,6 +28,7 @@ type connector struct {
 	done   chan struct{}   // closed when the background work has ended
 	life   context.Context // ends with Stop
 	busy   chan struct{}   // held by who talks to the clusters
+	syncs  *syncsKeeper    // nil if offset syncs are not written
 	rings  *ringWatch      // nil if nobody is to look for rings
 	dial   dialer          // for validation; nil for the network
 
@@ -64,6 +65,9 @@ func (c *connector) Start(ctx context.Context, cc connect.ConnectorContext, prop
 	if c.dst, err = c.clients.Admin(s.clientProps("target", "admin", "replication-target-admin")); err != nil {
 		return fmt.Errorf("target.cluster.*: %w", err)
 	}
+	if c.syncs, err = keepSyncs(c.clients, s, c.src, c.log); err != nil {
+		return err
+	}
 	c.rings = watchRings(c.life, s, c.clients, c.src, c.dst, c.log)
 	c.done = make(chan struct{})
 	go c.run(c.life)
@@ -80,6 +84,7 @@ func (c *connector) Stop() error {
 		<-c.done
 	}
 	c.rings.end()
+	c.syncs.stop()
 	c.busy <- struct{}{} // TaskConfigs may be under way; it ends soon
 	defer func() { <-c.busy }()
 	for _, a := range []Admin{c.src, c.dst} {

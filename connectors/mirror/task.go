@@ -20,6 +20,7 @@ type task struct {
 	log     *slog.Logger
 	reset   string // auto.offset.reset as given, empty for not given
 	parts   map[connect.TopicPartition]*partition
+	syncs   *syncs // nil if offset syncs are not written
 
 	life   context.Context // ends with Stop
 	cancel context.CancelFunc
@@ -69,6 +70,9 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	defer t.mu.Unlock()
 	t.watched = time.Now()
 	if err := t.open(offsets); err != nil {
+		return err
+	}
+	if err := t.startSyncs(); err != nil {
 		return err
 	}
 	t.log.Info("a mirror task begins", "partitions", len(tps))
@@ -167,6 +171,7 @@ func (t *task) Stop() error {
 	t.cancel()
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.syncs.stop()
 	if t.reader == nil {
 		return nil
 	}

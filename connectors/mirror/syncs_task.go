@@ -1,0 +1,36 @@
+package mirror
+
+import (
+	"context"
+
+	"github.com/connectd/connectd/connect"
+)
+
+var (
+	_ connect.RecordCommitter = (*task)(nil)
+	_ connect.Committer       = (*task)(nil)
+)
+
+// startSyncs begins to tell where records come to lie, if that is wanted.
+func (t *task) startSyncs() (err error) {
+	if t.s.syncs.enabled {
+		t.syncs, err = startSyncs(t.clients, t.s, t.log, t.parts)
+	}
+	return err
+}
+
+// CommitRecord implements connect.RecordCommitter.
+func (t *task) CommitRecord(rec *connect.SourceRecord, md *connect.RecordMetadata) error {
+	if t.syncs != nil && md != nil {
+		t.syncs.delivered(rec, md.Offset)
+	}
+	return nil
+}
+
+// Commit implements connect.Committer.
+func (t *task) Commit(context.Context) error {
+	if t.syncs != nil {
+		t.syncs.commit()
+	}
+	return nil
+}
