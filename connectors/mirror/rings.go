@@ -16,13 +16,22 @@ import (
 	"github.com/connectd/connectd/internal/client"
 )
 
-const propCycles = "cycle.detection.enabled"
+const (
+	propCycles        = "cycle.detection.enabled"
+	propCycleInterval = "cycle.detection.interval.ms"
+)
 
 // ringDef declares what concerns rings; Kafka's mirrors have nothing like it.
-var ringDef = config.New(config.Key{
-	Name: propCycles, Type: config.TypeBoolean, Default: true, Importance: config.Low,
-	Doc: "Whether a link is refused, and a topic not copied, by which records would come back to be copied again and again. `false`: the link goes round in circles if it is told to, and other links are not told of it.",
-})
+var ringDef = config.New(
+	config.Key{
+		Name: propCycles, Type: config.TypeBoolean, Default: true, Importance: config.Low,
+		Doc: "Whether a link is refused, and a topic not copied, by which records would come back to be copied again and again. `false`: the link copies in circles if it is told to, and other links are not told of it.",
+	},
+	config.Key{
+		Name: propCycleInterval, Type: config.TypeLong, Default: linkRenewal.Milliseconds(), Importance: config.Low, Validator: config.Between(int64(100), linkRenewal.Milliseconds()),
+		Doc: "How often a link tells others of itself, and looks what it knows of them, in ms.",
+	},
+)
 
 // Waits of the watch: soon after the start, as several links may start at once and the younger one yields, then as often as
 // links tell of themselves.
@@ -41,6 +50,7 @@ type ringWatch struct {
 	clients  Clients
 	src, dst Admin
 	log      *slog.Logger
+	every    time.Duration
 
 	news   chan struct{} // gets one when other links came, changed or went
 	looked chan struct{} // closed after the first look
@@ -56,10 +66,14 @@ type ringWatch struct {
 	last    string       // what the others were when news was told
 }
 
-// watchRings starts the watch; it ends with ctx.
+// watchRings starts the watch if one is asked for; it ends with ctx. Nil stands for none.
 func watchRings(ctx context.Context, s *settings, clients Clients, src, dst Admin, log *slog.Logger) *ringWatch {
+	v, err := ringDef.Parse(s.props)
+	if err != nil || !v.Bool(propCycles) {
+		return nil
+	}
 	w := &ringWatch{
-		s: s, clients: clients, src: src, dst: dst, log: log, warned: map[string]bool{},
+		s: s, clients: clients, src: src, dst: dst, log: log, every: v.Duration(propCycleInterval), warned: map[string]bool{},
 		news: make(chan struct{}, 1), looked: make(chan struct{}), done: make(chan struct{}),
 	}
 	go w.run(ctx)
@@ -76,9 +90,9 @@ func (w *ringWatch) run(ctx context.Context) {
 		if first {
 			close(w.looked)
 		}
-		wait := linkRenewal
+		wait := w.every
 		if len(waits) > 0 {
-			wait, waits = waits[0], waits[1:]
+			wait, waits = min(wait, waits[0]), waits[1:]
 		}
 		select {
 		case <-ctx.Done():
@@ -89,6 +103,9 @@ func (w *ringWatch) run(ctx context.Context) {
 
 // end waits for the watch, whose context has ended, and tells others that the link does not run any more.
 func (w *ringWatch) end() {
+	if w == nil {
+		return
+	}
 	<-w.done
 	if w.own == nil {
 		return
@@ -340,9 +357,3 @@ func (w *ringWatch) leaveOut(topics map[string]client.Topic) string {
 }
 
 const ringAdvice = "Change " + propTopics + " or " + propExclude + " of one of the links, or set " + propCycles + "=false if records are meant to go round"
-
-// detectsRings tells whether the connector is to look for rings.
-func detectsRings(props map[string]string) bool {
-	v, err := ringDef.Parse(props)
-	return err == nil && v.Bool(propCycles)
-}

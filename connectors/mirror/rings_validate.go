@@ -33,7 +33,7 @@ const bootstrapServers = "bootstrap.servers"
 func (c *connector) checkRings(ctx context.Context, props map[string]string, values []config.Value) []config.Value {
 	v, err := ringDef.Parse(props)
 	if err != nil {
-		return fault(values, propCycles, err.Error())
+		return checkOwn(ringDef, props, values)
 	}
 	s, err := parse(props)
 	if err != nil || !v.Bool(propCycles) || !s.enabled || !addressed(props) {
