@@ -126,6 +126,10 @@ func (c cli) code(err error) int {
 	if errors.As(err, new(usageError)) {
 		return ExitUsage
 	}
+	var own exitError
+	if errors.As(err, &own) {
+		return own.code
+	}
 	return ExitFailure
 }
 
