@@ -16,6 +16,7 @@ type world struct {
 	ids int64
 
 	age    int    // times that the source's topic was made anew
+	first  int64  // of the source; what lies before it was deleted
 	source []bool // by offset: whether there is a record
 	target []copied
 
@@ -197,7 +198,7 @@ func (w *world) recreate() {
 		return
 	}
 	w.age++
-	w.source, w.next, w.copied, w.committed = nil, 0, 0, -1
+	w.source, w.first, w.next, w.copied, w.committed = nil, 0, 0, 0, -1
 	w.progress.Anew()
 	w.source = append(w.source, true) // what makes the task go back
 	w.lostState = w.lostState || w.foreign
@@ -210,6 +211,39 @@ func (w *world) truncate() {
 		w.target = nil
 		w.truncated = true
 	}
+}
+
+// retain has the source delete its oldest records, and clears pieces away.
+func (w *world) retain() {
+	w.first += int64(w.draw("retained from", 0, len(w.source)-int(w.first)))
+	for i := range w.first {
+		w.source[i] = false
+	}
+	var c Clearing
+	for _, r := range w.pieces {
+		s, _ := DecodeSegment(r.Key, r.Value)
+		c.Add(s)
+	}
+	w.read()
+	before := w.positions()
+	for _, key := range c.Useless(map[connect.TopicPartition]int64{tp: w.first}) {
+		w.pieces = append(w.pieces, Record{Key: key})
+	}
+	w.read()
+	for i, after := range w.positions() {
+		if after != before[i] && !w.truncated {
+			w.t.Fatalf("position %d: %d before it was cleared, %d after", w.first+int64(i), before[i], after)
+		}
+	}
+}
+
+// positions are the translations of what the source still has.
+func (w *world) positions() (all []int64) {
+	for up := w.first; up < int64(len(w.source))+3; up++ {
+		down, _ := w.live.Translate(tp, up)
+		all = append(all, down)
+	}
+	return all
 }
 
 // compactTopics leaves the newest record of each key, and reads all again.
@@ -226,6 +260,11 @@ func (w *world) compactTopics() {
 		}
 	})
 	w.syncs = w.syncs[max(0, len(w.syncs)-1):]
+	w.read()
+}
+
+// read reads the topics from their beginning.
+func (w *world) read() {
 	w.live = Translator{}
 	for _, r := range w.pieces {
 		s, _ := DecodeSegment(r.Key, r.Value)
@@ -247,7 +286,7 @@ func (w *world) check() {
 			end = max(end, c.up+1)
 		}
 	}
-	for up := range int64(len(w.source)) + 3 {
+	for up := w.first; up < int64(len(w.source))+3; up++ {
 		down, q := w.live.Translate(tp, up)
 		if q == Unknown {
 			if down != -1 {
@@ -300,7 +339,7 @@ func TestTranslation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{t: t, committed: -1}
 		w.produce()
-		actions := []func(){w.produce, w.copy, w.copy, w.copy, w.flush, w.flush, w.commit, w.end, w.compact, w.back, w.recreate, w.truncate, w.compactTopics}
+		actions := []func(){w.produce, w.copy, w.copy, w.copy, w.flush, w.flush, w.commit, w.end, w.compact, w.back, w.recreate, w.truncate, w.compactTopics, w.retain}
 		for range rapid.IntRange(1, 40).Draw(t, "actions") {
 			actions[rapid.IntRange(0, len(actions)-1).Draw(t, "action")]()
 			w.check()

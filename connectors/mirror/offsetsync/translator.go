@@ -50,8 +50,9 @@ func (t *Translator) part(topic string, partition int32) *known {
 	return k
 }
 
-// Syncs kept of a partition: the newest, and ever fewer of the older ones.
-const mostSyncs = 128
+// mostSyncs is how many syncs of a partition are kept: the newest, and ever fewer of the older ones. Where the whole range of
+// offsets is filled, thin leaves some 350.
+const mostSyncs = 512
 
 // Apply adds a record of the offset-syncs topic. As in Java, one that goes back makes those at and behind it void.
 func (t *Translator) Apply(s Sync) {
@@ -65,14 +66,25 @@ func (t *Translator) Apply(s Sync) {
 	}
 	k.syncs = append(k.syncs[:n], s)
 	if len(k.syncs) > mostSyncs {
-		half := k.syncs[:0]
-		for i, s := range k.syncs {
-			if i%2 == 0 || i > mostSyncs/2 {
-				half = append(half, s)
+		k.thin()
+	}
+}
+
+// thin leaves syncs out whose neighbours are close, compared to how far back they are.
+func (k *known) thin() {
+	const part = 8
+	newest := k.syncs[len(k.syncs)-1].Upstream
+	kept := k.syncs[:1]
+	for i := 1; i < len(k.syncs); i++ {
+		s := k.syncs[i]
+		if i+1 < len(k.syncs) {
+			if next := k.syncs[i+1].Upstream; next-kept[len(kept)-1].Upstream <= (newest-next)/part {
+				continue
 			}
 		}
-		k.syncs = half
+		kept = append(kept, s)
 	}
+	k.syncs = kept
 }
 
 // ApplyPieces adds a record of the topic of pieces; a Segment without runs (a tombstone) takes one away.
