@@ -1,0 +1,273 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/connectd/connectd/internal/testkit"
+)
+
+// twoClusters are brokers A and B, and a file for both ways between them.
+type twoClusters struct {
+	a, b  string // bootstrap addresses
+	props map[string]string
+}
+
+func newTwoClusters(t *testing.T) *twoClusters {
+	t.Helper()
+	c := &twoClusters{a: testkit.StartBroker(t).Bootstrap, b: testkit.StartBroker(t).Bootstrap}
+	c.props = map[string]string{
+		"clusters": "A, B", "A.bootstrap.servers": c.a, "B.bootstrap.servers": c.b, "A->B.enabled": "true", "B->A.enabled": "true",
+		"tasks.max": "2", "replication.factor": "1", "checkpoints.topic.replication.factor": "1",
+		"heartbeats.topic.replication.factor": "1", "offset-syncs.topic.replication.factor": "1",
+		"offset.storage.replication.factor": "1", "status.storage.replication.factor": "1", "config.storage.replication.factor": "1",
+		"refresh.topics.interval.seconds": "1", "refresh.groups.interval.seconds": "1", "emit.checkpoints.interval.seconds": "1",
+		"emit.heartbeats.interval.seconds": "1", "offset.lag.max": "0",
+	}
+	for _, alias := range []string{"A", "B"} {
+		for name, value := range map[string]string{
+			"offset.flush.interval.ms": "500", "session.timeout.ms": "6000", "heartbeat.interval.ms": "1000",
+			"scheduled.rebalance.max.delay.ms": "0",
+		} {
+			c.props[alias+"."+name] = value
+		}
+	}
+	return c
+}
+
+// file writes the properties, with more.
+func (c *twoClusters) file(t *testing.T, more map[string]string) string {
+	t.Helper()
+	props := maps.Clone(c.props)
+	maps.Copy(props, more)
+	file := filepath.Join(t.TempDir(), "mm2.properties")
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(props)) {
+		fmt.Fprintf(&b, "%s = %s\n", name, props[name])
+	}
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// startMirror starts a node of the dedicated mode.
+func startMirror(t *testing.T, file string, args ...string) *testkit.Process {
+	t.Helper()
+	return testkit.StartProcess(t, testkit.ProcessSpec{
+		Name: "connectd mirror", Path: connectd, Args: append([]string{"mirror", file}, args...),
+		Ready: func(line string) bool { return strings.Contains(line, "mirroring:") },
+	})
+}
+
+// node starts one with internal REST and waits until its flows are healthy.
+func (c *twoClusters) node(t *testing.T) *node {
+	t.Helper()
+	port := testkit.FreePort(t)
+	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	n := &node{url: url, id: fmt.Sprintf("127.0.0.1:%d", port)}
+	n.Process = startMirror(t, c.file(t, map[string]string{"dedicated.mode.enable.internal.rest": "true", "listeners": url}))
+	testkit.Eventually(t, time.Minute, func(ctx context.Context) error { return n.get(ctx, "/health", nil) })
+	return n
+}
+
+// send produces n more records of a stream.
+func send(t *testing.T, s *stream, bootstrap string, n int) {
+	t.Helper()
+	if err := s.produce(t.Context(), kafkaClient(t, bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner())), n); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitCopy waits until a topic holds so many records, and tells of others.
+func awaitCopy(t *testing.T, bootstrap, topic string, want int64) {
+	t.Helper()
+	cl := kafkaClient(t, bootstrap)
+	testkit.Eventually(t, 2*time.Minute, func(ctx context.Context) error {
+		n, err := ends(ctx, cl, topic)
+		if err == nil && n != want {
+			err = fmt.Errorf("%s has %d records, not %d", topic, n, want)
+		}
+		return err
+	})
+}
+
+func topicsOf(t *testing.T, bootstrap string) []string {
+	t.Helper()
+	all, err := kadm.NewClient(kafkaClient(t, bootstrap)).ListTopics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all.Names(), func(name string) bool { return strings.HasPrefix(name, "__") })
+}
+
+// TestDedicatedMode: two nodes share the flows both ways between two clusters by one file.
+func TestDedicatedMode(t *testing.T) {
+	t.Parallel()
+	c := newTwoClusters(t)
+	atA, atB := newStream("orders", 4), newStream("orders", 4)
+	for bootstrap, s := range map[string]*stream{c.a: atA, c.b: atB} {
+		createTopic(t, bootstrap, "orders", 4, nil)
+		send(t, s, bootstrap, 400)
+	}
+	commitGroup(t, c.a, "billing", "orders", 4, 50)
+	n1, n2 := c.node(t), c.node(t)
+	if d := atA.verify(t, c.b, "A.orders"); d != 0 {
+		t.Errorf("%d records of A came twice", d)
+	}
+	if d := atB.verify(t, c.a, "B.orders"); d != 0 {
+		t.Errorf("%d records of B came twice", d)
+	}
+	awaitSharedFlow(t, "A/B", n1, n2)
+	awaitSharedFlow(t, "B/A", n1, n2)
+	for _, bootstrap := range []string{c.a, c.b} {
+		awaitSome(t, bootstrap, "heartbeats")
+	}
+	awaitSome(t, c.b, "A.checkpoints.internal")
+
+	// A follower's connector hands new tasks to the leader: whoever has it, more partitions are copied.
+	createTopic(t, c.a, "late", 3, nil)
+	late := newStream("late", 3)
+	send(t, late, c.a, 30)
+	late.verify(t, c.b, "A.late")
+
+	// One node goes, the other has it all.
+	n1.Stop()
+	send(t, atA, c.a, 400)
+	atA.verify(t, c.b, "A.orders")
+	for _, bootstrap := range []string{c.a, c.b} {
+		for _, name := range topicsOf(t, bootstrap) {
+			if strings.HasPrefix(name, "A.B.") || strings.HasPrefix(name, "B.A.") {
+				t.Errorf("%s went round", name)
+			}
+		}
+	}
+	n2.Stop()
+}
+
+// commitGroup commits the same position in all partitions of a topic.
+func commitGroup(t *testing.T, bootstrap, group, topic string, partitions int32, at int64) {
+	t.Helper()
+	var offsets kadm.Offsets
+	for p := range partitions {
+		offsets.AddOffset(topic, p, at, -1)
+	}
+	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+		return kadm.NewClient(kafkaClient(t, bootstrap)).CommitAllOffsets(ctx, group, offsets)
+	})
+}
+
+func awaitSome(t *testing.T, bootstrap, topic string) {
+	t.Helper()
+	cl := kafkaClient(t, bootstrap)
+	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+		n, err := ends(ctx, cl, topic)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("%s is empty", topic)
+		}
+		return err
+	})
+}
+
+// awaitSharedFlow waits until all of a flow runs, some of it on each node.
+func awaitSharedFlow(t *testing.T, flow string, nodes ...*node) {
+	t.Helper()
+	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+		var names []string
+		if err := nodes[0].get(ctx, "/"+flow+"/connectors", &names); err != nil {
+			return err
+		}
+		workers := map[string]bool{}
+		for _, name := range names {
+			var st status
+			if err := nodes[0].get(ctx, "/"+flow+"/connectors/"+name+"/status", &st); err != nil {
+				return err
+			}
+			if st.Connector.State != "RUNNING" || name == "MirrorSourceConnector" && len(st.Tasks) == 0 {
+				return fmt.Errorf("%s: %+v", name, st)
+			}
+			workers[st.Connector.WorkerID] = true
+			for _, task := range st.Tasks {
+				if task.State != "RUNNING" {
+					return fmt.Errorf("%s: %+v", name, st)
+				}
+				workers[task.WorkerID] = true
+			}
+		}
+		for _, n := range nodes {
+			if !workers[n.id+"/"+flow] {
+				return fmt.Errorf("nothing of %s runs on %s, but on %v", flow, n.id, workers)
+			}
+		}
+		return nil
+	})
+}
+
+// TestDedicatedModeContinuesJava: Java's dedicated mode and connectd take turns by one file, and no topic is copied anew.
+func TestDedicatedModeContinuesJava(t *testing.T) {
+	t.Parallel()
+	c := newTwoClusters(t)
+	c.props["B->A.enabled"] = "false"
+	createTopic(t, c.a, "orders", 4, nil)
+	s := newStream("orders", 4)
+	file := c.file(t, nil)
+	more := func() {
+		t.Helper()
+		send(t, s, c.a, 100)
+	}
+	copied := func(by string) {
+		t.Helper()
+		awaitCopy(t, c.b, "A.orders", s.sent.Load())
+		if d := s.verify(t, c.b, "A.orders"); d != 0 {
+			t.Fatalf("%d records came twice with %s", d, by)
+		}
+	}
+	more()
+	java := testkit.StartMirrorMaker(t, file)
+	copied("Java")
+	awaitOffsets(t, c.b, "mm2-offsets.A.internal", 4)
+	java.Stop()
+
+	more()
+	ours := startMirror(t, file)
+	copied("connectd after Java")
+	more()
+	copied("connectd")
+	ours.Stop()
+
+	more()
+	java.Restart()
+	copied("Java after connectd")
+	java.Stop()
+}
+
+// awaitOffsets waits until the source offsets of so many partitions are stored, so that an orderly stop has nothing to lose.
+func awaitOffsets(t *testing.T, bootstrap, topic string, partitions int) {
+	t.Helper()
+	cl := kafkaClient(t, bootstrap, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	keys := map[string]bool{}
+	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			if strings.Contains(string(r.Key), `"orders"`) {
+				keys[string(r.Key)] = true
+			}
+		})
+		if len(keys) < partitions {
+			return errors.New("source offsets are not stored yet")
+		}
+		return nil
+	})
+}
