@@ -11,6 +11,7 @@ import (
 // wherever it stands; one without a name gets all other arguments. Each parses its own.
 func (c cli) mirrorCommands() []command {
 	return []command{
+		{"--plan", "[flags] LINK", "list what a link would create, change and copy, without writing anything; see mirror --plan -h", c.mirrorPlan},
 		{"verify", "[flags] LINK", "compare source and target of a link record by record; see mirror verify -h", c.verify},
 		{"status", "[flags] <rest-url> [connector...]", "show how far mirrors are, once or live; see mirror status -h", c.mirrorStatus},
 		{"", "<mm2.properties> [--clusters ALIAS...]", "run the flows of a file of connect-mirror-maker.sh, or those into some clusters", c.dedicated},

@@ -23,8 +23,8 @@ import (
 type mirrorLink struct {
 	name  string
 	props map[string]string
-	// checkpoint is the config of the MirrorCheckpoint beside it, nil for none that is known.
-	checkpoint map[string]string
+	// beside are the configs of the MirrorCheckpoint and MirrorHeartbeat beside it, where they are known.
+	beside []map[string]string
 	// copied tells up to where partitions have been copied, where a worker told.
 	copied map[connect.TopicPartition]int64
 }
@@ -66,12 +66,17 @@ func (l linkArgs) links(ctx context.Context) ([]mirrorLink, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range links {
-		if class := links[i].props["connector.class"]; class != "" && !strings.HasSuffix(strings.TrimSuffix(class, "Connector"), "MirrorSource") {
-			return nil, fmt.Errorf("%s is no MirrorSource: its connector.class is %s", links[i].name, class)
+	return links, nil
+}
+
+// sourceOnly refuses what is no MirrorSource.
+func sourceOnly(links []mirrorLink) error {
+	for _, l := range links {
+		if class := l.props["connector.class"]; class != "" && !strings.HasSuffix(strings.TrimSuffix(class, "Connector"), "MirrorSource") {
+			return fmt.Errorf("%s is no MirrorSource: its connector.class is %s", l.name, class)
 		}
 	}
-	return links, nil
+	return nil
 }
 
 // readConfig reads a properties or JSON file; no file is empty.
@@ -160,15 +165,19 @@ func flowLinks(file string, props map[string]string, only []string, over map[str
 		if len(only) > 0 && !slices.Contains(only, f.String()) {
 			continue
 		}
-		source, err := resolved(conf.Connector(f, mm2conf.SourceConnector))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+		link := mirrorLink{name: f.String()}
+		for _, connector := range []string{mm2conf.SourceConnector, mm2conf.CheckpointConnector, mm2conf.HeartbeatConnector} {
+			props, err := resolved(conf.Connector(f, connector))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+			if link.props == nil {
+				link.props = props
+			} else {
+				link.beside = append(link.beside, props)
+			}
 		}
-		checkpoint, err := resolved(conf.Connector(f, mm2conf.CheckpointConnector))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		links = append(links, mirrorLink{name: f.String(), props: source, checkpoint: checkpoint})
+		links = append(links, link)
 	}
 	for _, name := range only {
 		if !slices.Contains(names, name) {
@@ -248,4 +257,12 @@ func getJSON(ctx context.Context, at string, into any) error {
 		return fmt.Errorf("%s: %w", at, err)
 	}
 	return nil
+}
+
+// printJSON prints a document as people can read it too.
+func (c cli) printJSON(doc any) error {
+	enc := json.NewEncoder(c.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(doc)
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -99,8 +98,11 @@ func (f *verifyFlags) check(now time.Time) (err error) {
 		value int64
 		least int64
 	}{
-		{"last", f.o.Last, 0}, {"sample", f.o.Sample, 0}, {"look-ahead", int64(f.o.LookAhead), 1},
-		{"parallel", int64(f.o.Parallel), 1}, {"differences", int64(f.o.Differences), 0},
+		{"last", f.o.Last, 0},
+		{"sample", f.o.Sample, 0},
+		{"look-ahead", int64(f.o.LookAhead), 1},
+		{"parallel", int64(f.o.Parallel), 1},
+		{"differences", int64(f.o.Differences), 0},
 	} {
 		if n.value < n.least {
 			return fmt.Errorf("-%s=%d: must be at least %d", n.flag, n.value, n.least)
@@ -145,6 +147,9 @@ func (c cli) verify(ctx context.Context, args []string) error {
 		return usageError{err}
 	}
 	links, err := f.links(ctx)
+	if err == nil {
+		err = sourceOnly(links)
+	}
 	if err != nil {
 		return exitError{err, exitTrouble}
 	}
@@ -231,6 +236,5 @@ func (c cli) printVerified(f *verifyFlags, reports []verifiedLink) error {
 		}
 		return c.print([]byte(b.String()), nil)
 	}
-	doc, err := json.MarshalIndent(map[string]any{"links": reports}, "", "  ")
-	return c.print(append(doc, '\n'), err)
+	return c.printJSON(map[string]any{"links": reports})
 }

@@ -241,7 +241,7 @@ func (c *checkpointConnector) consumes(offsets map[connect.TopicPartition]client
 }
 
 // Validate implements connect.Validator: what concerns several properties, and patterns.
-func (c *checkpointConnector) Validate(_ context.Context, props map[string]string, values []config.Value) []config.Value {
+func (c *checkpointConnector) Validate(ctx context.Context, props map[string]string, values []config.Value) []config.Value {
 	values = checkPatterns(props, values, propGroups, propGroupsExclude, propTopics, propExclude)
 	if props["enabled"] == "false" {
 		return values
@@ -252,7 +252,7 @@ func (c *checkpointConnector) Validate(_ context.Context, props map[string]strin
 	if props[propEmitSyncs] == "false" {
 		values = fault(values, propEmitSyncs, "MirrorCheckpointConnector can't run without offset syncs")
 	}
-	return values
+	return planned(ctx, c.clients, nil, props, values)
 }
 
 // Fields of a checkpoint's source partition, in the order in which Java's task writes them.

@@ -59,7 +59,8 @@ func (c *connector) Validate(ctx context.Context, props map[string]string, value
 			"transactions will be replicated from the source cluster to the target cluster.")
 	}
 	values = checkOwn(lifeDef(), props, values)
-	return c.checkRings(ctx, props, values)
+	values = c.checkRings(ctx, props, values)
+	return planned(ctx, c.clients, c.dial, props, values)
 }
 
 // checkPatterns tells which of the properties are no patterns.

@@ -64,9 +64,9 @@ func addressed(props map[string]string) bool {
 	return props["source.cluster."+bootstrapServers] != "" && props["target.cluster."+bootstrapServers] != ""
 }
 
-// ringsOf asks both clusters and looks for rings of a link that may not run yet.
+// ringsOf looks for rings of a link that may not run yet.
 func (c *connector) ringsOf(ctx context.Context, s *settings) ([]ring.Ring, error) {
-	if err := c.reachable(ctx, s.props); err != nil {
+	if err := reachable(ctx, c.dial, s.props); err != nil {
 		return nil, err
 	}
 	src, dst, err := openAdmins(c.clients, s)
@@ -75,38 +75,53 @@ func (c *connector) ringsOf(ctx context.Context, s *settings) ([]ring.Ring, erro
 	}
 	defer src.Close()
 	defer dst.Close()
-	var own definition
-	var topics [2]map[string]client.Topic
+	n, err := around(ctx, c.clients, s, src, dst)
+	if err != nil {
+		return nil, err
+	}
+	l, err := n.own.link()
+	if err != nil {
+		return nil, err
+	}
+	rings, _ := ring.Rings(l, append(n.others.elders(&n.own, time.Now()), n.foreign...), candidates(n.own, n.topics))
+	// Heartbeats that go round are left out when the link runs: nobody would look for a mistake in topics.
+	return slices.DeleteFunc(rings, func(r ring.Ring) bool { return s.policy.isHeartbeats(r.Topic) }), nil
+}
+
+// neighbourhood is a link and what runs around it.
+type neighbourhood struct {
+	own     definition
+	others  definitions
+	foreign []*ring.Link // of Java workers
+	topics  [2]map[string]client.Topic
+}
+
+// around asks both clusters about a link, which may not run yet, and its neighbours. It only reads.
+func around(ctx context.Context, clients Clients, s *settings, src, dst Admin) (n neighbourhood, err error) {
 	var books [2]linkBook
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { own, err = identify(gctx, s, src, dst); return err })
+	g.Go(func() (err error) { n.own, err = identify(gctx, s, src, dst); return err })
 	for i, a := range []Admin{src, dst} {
 		side := []string{sourceSide, targetSide}[i]
-		g.Go(func() (err error) { topics[i], err = a.Topics(gctx); return err })
+		g.Go(func() (err error) { n.topics[i], err = a.Topics(gctx); return err })
 		g.Go(func() error {
 			// What can't be read is not known.
-			_ = withReader(c.clients, s, side, func(r Reader) error { return books[i].read(gctx, r) })
+			_ = withReader(clients, s, side, func(r Reader) error { return books[i].read(gctx, r) })
 			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return n, err
 	}
 	now := time.Now()
-	others := union(books[0].known, books[1].known)
-	others.expire(now)
-	own.Since = math.MaxInt64 // what is new yields to all that runs
-	if mine := others[own.key()]; mine.continues(own, now) {
-		own.Since = mine.Since
+	n.others = union(books[0].known, books[1].known)
+	n.others.expire(now)
+	n.own.Since = math.MaxInt64 // what is new yields to all that runs
+	if mine := n.others[n.own.key()]; mine.continues(n.own, now) {
+		n.own.Since = mine.Since
 	}
-	l, err := own.link()
-	if err != nil {
-		return nil, err
-	}
-	foreign, _ := javaLinks(ctx, c.clients, s, own, topics, others)
-	rings, _ := ring.Rings(l, append(others.elders(&own, now), foreign...), candidates(own, topics))
-	// Heartbeats that go round are left out when the link runs: nobody would look for a mistake in topics.
-	return slices.DeleteFunc(rings, func(r ring.Ring) bool { return s.policy.isHeartbeats(r.Topic) }), nil
+	n.foreign, _ = javaLinks(ctx, clients, s, n.own, n.topics, n.others)
+	return n, nil
 }
 
 var plainName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
@@ -143,8 +158,7 @@ func openAdmins(clients Clients, s *settings) (src, dst Admin, err error) {
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 // reachable tells at once that nothing listens at the addresses of a cluster, for which clients would wait.
-func (c *connector) reachable(ctx context.Context, props map[string]string) error {
-	dial := c.dial
+func reachable(ctx context.Context, dial dialer, props map[string]string) error {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	}

@@ -69,11 +69,15 @@ func TestMatch(t *testing.T) {
 		{"twice at the end", "a=1 b=2", "a=1 b=2 a=1 b=2", matchOptions{}, Counts{Matched: 2, Duplicates: 2}, nil},
 		{"equal records are as many", "x=1 x=1 x=1", "x=1 x=1 x=1", matchOptions{}, Counts{Matched: 3}, nil},
 		{
-			"changed", "a=1 b=2 c=3", "a=1 b=9 c=3", matchOptions{}, Counts{Matched: 2, Changed: 1},
+			"changed", "a=1 b=2 c=3", "a=1 b=9 c=3",
+			matchOptions{},
+			Counts{Matched: 2, Changed: 1},
 			[]Difference{{Kind: diffChanged, SourceOffset: 1, TargetOffset: 101, What: []string{"value"}}},
 		},
 		{
-			"one of another", "a=1 b=2", "a=1 z=9 b=2", matchOptions{}, Counts{Matched: 2, Extra: 1},
+			"one of another", "a=1 b=2", "a=1 z=9 b=2",
+			matchOptions{},
+			Counts{Matched: 2, Extra: 1},
 			[]Difference{{Kind: diffExtra, SourceOffset: -1, TargetOffset: 101}},
 		},
 		{"in another order", "a=1 b=2 c=3 d=4", "a=1 c=3 b=2 d=4", matchOptions{}, Counts{Matched: 4, Reordered: 1}, nil},
@@ -87,7 +91,9 @@ func TestMatch(t *testing.T) {
 		{"tombstones go, with what was before them", "a=1 a b=2", "b=2", matchOptions{compacted: true}, Counts{Matched: 1, Compacted: 2}, nil},
 		{"lost though compacted", "a=1 b=2 a=3", "a=3", matchOptions{compacted: true}, Counts{Matched: 1, Compacted: 1, Missing: 1}, missing(1)},
 		{
-			"changed though compacted", "a=1 b=2 c=3", "a=1 b=9 c=3", matchOptions{compacted: true}, Counts{Matched: 2, Changed: 1},
+			"changed though compacted", "a=1 b=2 c=3", "a=1 b=9 c=3",
+			matchOptions{compacted: true},
+			Counts{Matched: 2, Changed: 1},
 			[]Difference{{Kind: diffChanged, SourceOffset: 1, TargetOffset: 101, What: []string{"value"}}},
 		},
 	} {

@@ -75,7 +75,7 @@ type bag struct {
 	n     int
 	by    map[uint64][]*digest // oldest first
 	at    map[*digest]int      // place in items, counted from the first ever
-	gone  int                 // items cut off at the front
+	gone  int                  // items cut off at the front
 }
 
 func (b *bag) len() int { return b.n }
