@@ -1,7 +1,9 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -17,6 +19,7 @@ import (
 // beside the task: what can't be written is tried again in its newest state, and holds nothing up.
 type syncs struct {
 	log      *slog.Logger
+	open     func() (client.Producer, error)
 	producer client.Producer // used by run alone
 	cancel   context.CancelFunc
 	done     chan struct{} // closed when run has ended
@@ -33,6 +36,7 @@ type syncs struct {
 	flights  map[uint64]flight
 	syncs    outlet
 	pieces   outlet
+	broken   error // why the producer is of no use any more
 
 	// The partition of the last record.
 	lastSource *connect.Entry
@@ -69,7 +73,7 @@ const (
 	lastWords = 2 * time.Second
 )
 
-// startSyncs begins to write for these partitions. found tells which had a stored offset.
+// startSyncs begins to write for these partitions. Those without a position yet were never copied.
 func startSyncs(clients Clients, s *settings, log *slog.Logger, parts map[connect.TopicPartition]*partition) (*syncs, error) {
 	w := &syncs{
 		log: log, done: make(chan struct{}), wake: make(chan struct{}, 1),
@@ -83,8 +87,11 @@ func startSyncs(clients Clients, s *settings, log *slog.Logger, parts map[connec
 		w.parts[tp] = part
 		w.bySource[&p.source[0]] = part
 	}
+	w.open = func() (client.Producer, error) {
+		return clients.Writer(s.clientProps(side, "producer", "offset-syncs-"+side+"-producer"), w.answered)
+	}
 	var err error
-	if w.producer, err = clients.Writer(s.clientProps(side, "producer", "offset-syncs-"+side+"-producer"), w.answered); err != nil {
+	if w.producer, err = w.open(); err != nil {
 		return nil, fmt.Errorf("%s.cluster.*: %w", side, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -182,7 +189,7 @@ func (w *syncs) stop() {
 // run writes until ctx ends.
 func (w *syncs) run(ctx context.Context) {
 	defer close(w.done)
-	defer w.producer.Close()
+	defer func() { w.producer.Close() }()
 	tick := time.NewTicker(piecesTick)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -192,6 +199,7 @@ func (w *syncs) run(ctx context.Context) {
 			w.send(ctx, w.dueSyncs(mostFlying))
 		case <-tick.C:
 			w.tick()
+			w.mend()
 			w.send(ctx, append(w.grown(), w.dueSyncs(mostFlying)...))
 		}
 	}
@@ -209,6 +217,32 @@ func (w *syncs) tick() {
 	defer w.mu.Unlock()
 	w.syncs.tick()
 	w.pieces.tick()
+}
+
+// mend opens another producer after one that can't go on.
+func (w *syncs) mend() {
+	w.mu.Lock()
+	err := w.broken
+	w.mu.Unlock()
+	if err == nil {
+		return
+	}
+	p, openErr := w.open()
+	if openErr != nil {
+		w.log.Error("the producer of offset syncs can't be opened again", "error", openErr)
+		return
+	}
+	w.producer.Close()
+	w.producer = p
+	w.mu.Lock()
+	w.broken = nil
+	lost := make([]client.Delivery, 0, len(w.flights))
+	for seq := range w.flights {
+		lost = append(lost, client.Delivery{Seq: seq, Err: err})
+	}
+	w.mu.Unlock()
+	slices.SortFunc(lost, func(a, b client.Delivery) int { return cmp.Compare(a.Seq, b.Seq) })
+	w.answered(lost)
 }
 
 // dueSyncs takes the syncs that may be sent while no more than most are on their way.
@@ -290,6 +324,9 @@ func (w *syncs) answered(ds []client.Delivery) {
 			continue
 		}
 		delete(w.flights, d.Seq)
+		if errors.Is(d.Err, client.ErrFatal) {
+			w.broken = d.Err
+		}
 		if f.piece != nil {
 			w.pieceAnswered(f, d.Err)
 		} else {

@@ -76,8 +76,15 @@ func (p *Progress) Lost(up, newLifetime int64) {
 	p.next(up + 1)
 }
 
-// Anew notes that the topic of the source was made anew: once upstream offsets go back, everything before is void.
-func (p *Progress) Anew() { p.anew = true }
+// Anew notes that the topic of the source was made anew: everything before is void, at once if nothing was delivered yet, and
+// otherwise once upstream offsets go back, as records of the old topic may be under way.
+func (p *Progress) Anew() {
+	if p.prevUp < 0 {
+		p.begin(-1, p.segment.Lifetime, true, true)
+		return
+	}
+	p.anew = true
+}
 
 // Take gives the records of the topic of pieces that are to be written, in order: once each, and the growing segment whenever
 // it has changed.

@@ -137,3 +137,40 @@ func TestClearing(t *testing.T) {
 		t.Error(keys, c.Partitions())
 	}
 }
+
+// TestAnew makes a topic of the source anew before a task begins, and beneath it.
+func TestAnew(t *testing.T) {
+	var tr Translator
+	tell := func(p *Progress) {
+		for _, r := range p.Take() {
+			s, err := DecodeSegment(r.Key, r.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.ApplyPieces(s)
+		}
+	}
+	want := func(up, down int64) {
+		t.Helper()
+		if got, q := tr.Translate(tp, up); got != down || q != Exact {
+			t.Errorf("%d -> %d %v, not %d", up, got, q, down)
+		}
+	}
+	tr.ApplyPieces(piece(1, 0, 0, 1000))
+	p := NewProgress(tp.Topic, tp.Partition, 1000, 100, 2, false)
+	p.Anew()
+	p.Delivered(7, 1000, 3)
+	tell(p)
+	want(0, 1000)
+	want(7, 1000)
+	want(8, 1001)
+	p.Anew()
+	p.Delivered(8, 1001, 4) // was under way
+	p.Delivered(2, 1002, 5)
+	tell(p)
+	want(1, 1002)
+	want(3, 1003)
+	if got, q := tr.Translate(tp, 8); got != 1003 {
+		t.Error(got, q)
+	}
+}
