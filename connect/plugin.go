@@ -38,6 +38,10 @@ type ConnectorPlugin struct {
 	// BytesByDefault makes ByteArrayConverter the default for keys, values and headers where the connector's config does
 	// not name a converter, whatever the worker's default is.
 	BytesByDefault bool
+	// ProducerDefaults are properties of Kafka's Java producer, for the producer of a source task, where neither the worker's
+	// producer.* nor the connector's producer.override.* says otherwise. Idempotence that those rule out is off, and then one
+	// request is in flight at a time unless they want more.
+	ProducerDefaults map[string]string
 	// Live tells whether a property of the connector's config takes effect without a restart of its tasks: they are
 	// Reconfigurable, and TaskConfigs leaves it out. The worker calls it for each property that a new config changes. Nil:
 	// none does.

@@ -50,6 +50,13 @@ type Producer interface {
 	Close()
 }
 
+// Splitter is an optional interface of a Producer that can send smaller batches, for topics that take no larger ones.
+type Splitter interface {
+	// Split has the records of a topic sent in smaller batches from now on, once what is in flight is settled or ctx has ended.
+	// It is called from Send's goroutine. False: they are as small as records of size bytes allow.
+	Split(ctx context.Context, topic string, size int) bool
+}
+
 // ProducerFactory opens a producer with Java client properties (already merged: worker, producer., overrides).
 // onDelivery gets outcomes in batches, from one goroutine of the producer's, and must not block for long; the slice is the
 // producer's again when it returns.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/connectd/connectd/connect/config"
 )
@@ -36,18 +37,45 @@ func ConnectConsumerDefaults() map[string]string {
 	return map[string]string{"enable.auto.commit": "false", "auto.offset.reset": "earliest"}
 }
 
-// TaskProducerProps are the properties of a source task's producer, or of a dead letter queue's.
-func TaskProducerProps(worker, connector map[string]string, clientID string) map[string]string {
-	props := taskProps(worker, clientID, ConnectProducerDefaults())
-	maps.Copy(props, config.WithPrefix(worker, "producer."))
-	maps.Copy(props, config.WithPrefix(connector, "producer.override."))
+// TaskProducerProps are the properties of a source task's producer, or of a dead letter queue's. plugin are a connector plugin's
+// own defaults, over Connect's; nil for none.
+func TaskProducerProps(worker, connector map[string]string, clientID string, plugin map[string]string) map[string]string {
+	defaults := ConnectProducerDefaults()
+	maps.Copy(defaults, plugin)
+	props := taskProps(worker, clientID, defaults)
+	given := config.WithPrefix(worker, "producer.")
+	maps.Copy(given, config.WithPrefix(connector, "producer.override."))
+	maps.Copy(props, given)
+	keepOrder(props, given)
 	return props
+}
+
+// keepOrder turns idempotence off where it is only a default and what was given rules it out, and has one request in flight at a
+// time where there is no idempotence, unless more were asked for: with several, a request that is tried again is overtaken.
+func keepOrder(props, given map[string]string) {
+	if _, asked := given["enable.idempotence"]; !asked && ruledOut(given) {
+		props["enable.idempotence"] = "false"
+	}
+	if _, asked := given[inFlight]; !asked && !strings.EqualFold(strings.TrimSpace(props["enable.idempotence"]), "true") {
+		props[inFlight] = "1"
+	}
+}
+
+const inFlight = "max.in.flight.requests.per.connection"
+
+// ruledOut tells whether an idempotent producer is not possible with these properties.
+func ruledOut(given map[string]string) bool {
+	acks, hasAcks := given["acks"]
+	retries, hasRetries := given["retries"]
+	requests, err := strconv.Atoi(strings.TrimSpace(given[inFlight]))
+	acks = strings.ToLower(strings.TrimSpace(acks))
+	return hasAcks && acks != "all" && acks != "-1" || hasRetries && strings.TrimSpace(retries) == "0" || err == nil && requests > 5
 }
 
 // TransactionalProducerProps are those of a source task under exactly-once. Idempotence is on unless an operator wrote
 // otherwise, which then is an error in [Translate]; transactional.id can't be overridden.
 func TransactionalProducerProps(worker, connector map[string]string, clientID, transactionalID string) map[string]string {
-	props := TaskProducerProps(worker, connector, clientID)
+	props := TaskProducerProps(worker, connector, clientID, nil)
 	_, byWorker := worker["producer.enable.idempotence"]
 	_, byConnector := connector["producer.override.enable.idempotence"]
 	if !byWorker && !byConnector {

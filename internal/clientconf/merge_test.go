@@ -23,7 +23,7 @@ func TestConnectPrecedence(t *testing.T) {
 	const forever = "2147483647"
 	tests := map[string]struct{ got, want map[string]string }{
 		"source task": {
-			TaskProducerProps(mergeWorker, mergeConnector, "connector-producer-c-0"),
+			TaskProducerProps(mergeWorker, mergeConnector, "connector-producer-c-0", nil),
 			map[string]string{
 				"bootstrap.servers": "b:1", "client.id": "connector-producer-c-0", "acks": "all", "linger.ms": "70",
 				"max.in.flight.requests.per.connection": "1", "enable.idempotence": "false", "delivery.timeout.ms": forever,
@@ -98,7 +98,7 @@ func TestMergedPropertiesTranslate(t *testing.T) {
 		role  Role
 		props map[string]string
 	}{
-		{Producer, TaskProducerProps(worker, nil, "a")},
+		{Producer, TaskProducerProps(worker, nil, "a", nil)},
 		{Producer, TransactionalProducerProps(worker, nil, "a", "t")},
 		{Producer, StoreProducerProps(ConfigStore, worker, "a")},
 		{Producer, StoreProducerProps(StatusStore, worker, "a")},
@@ -112,5 +112,33 @@ func TestMergedPropertiesTranslate(t *testing.T) {
 		if s := mustTranslate(t, c.role, c.props); len(s.Warnings) > 0 {
 			t.Errorf("%v", s.Warnings)
 		}
+	}
+}
+
+// TestPluginsProducerDefaults: a plugin's own defaults yield to what is given, and order is kept without idempotence.
+func TestPluginsProducerDefaults(t *testing.T) {
+	plugin := map[string]string{"enable.idempotence": "true", inFlight: "5", "batch.size": "1000000"}
+	for name, c := range map[string]struct {
+		worker, connector map[string]string
+		idempotence, want string
+	}{
+		"nothing given":         {nil, nil, "true", "5"},
+		"acks":                  {map[string]string{"producer.acks": "1"}, nil, "false", "1"},
+		"acks that allow it":    {map[string]string{"producer.acks": "-1"}, nil, "true", "5"},
+		"no idempotence":        {nil, map[string]string{"producer.override.enable.idempotence": "false"}, "false", "1"},
+		"no retries":            {nil, map[string]string{"producer.override.retries": "0"}, "false", "1"},
+		"requests":              {nil, map[string]string{"producer.override." + inFlight: "3"}, "true", "3"},
+		"many requests":         {nil, map[string]string{"producer.override." + inFlight: "8"}, "false", "8"},
+		"idempotence asked for": {map[string]string{"producer.acks": "1"}, map[string]string{"producer.override.enable.idempotence": "true"}, "true", "5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := TaskProducerProps(c.worker, c.connector, "id", plugin)
+			if got["enable.idempotence"] != c.idempotence || got[inFlight] != c.want || got["batch.size"] != "1000000" {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+	if got := TaskProducerProps(nil, map[string]string{"producer.override.batch.size": "7"}, "id", plugin)["batch.size"]; got != "7" {
+		t.Errorf("batch.size is %s", got)
 	}
 }

@@ -192,7 +192,7 @@ func (k *kafkaClients) NewProducer(props map[string]string, onDelivery func([]cl
 	if err != nil {
 		return nil, err
 	}
-	return kafka.NewProducer(s.Librdkafka, k.log, onDelivery)
+	return kafka.NewTaskProducer(s.Librdkafka, k.log, onDelivery)
 }
 
 // NewConsumer opens a sink task's consumer.

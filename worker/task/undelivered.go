@@ -1,6 +1,7 @@
 package task
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,8 +13,9 @@ import (
 
 // undelivered is what the ledger keeps of a failed record until the task has been asked.
 type undelivered struct {
-	rec connect.SourceRecord
-	err error
+	rec   connect.SourceRecord
+	topic string // after transformations
+	err   error
 }
 
 // noteFailures enters failures before anything else is made of the same batch, so that what lies behind them does not count. An
@@ -31,7 +33,7 @@ func (s *Source) noteFailures(ds []Delivery) {
 		}
 		u := &undelivered{err: d.Err}
 		if t, ok := s.book.Tag(d.Seq).(*sent); ok {
-			u.rec = t.rec
+			u.rec, u.topic = t.rec, t.topic
 		}
 		s.book.Fail(d.Seq, u)
 	}
@@ -58,6 +60,28 @@ func (s *Source) queue(out []ProducerRecord) error {
 	return nil
 }
 
+// split has smaller batches sent to a topic that takes no larger ones: the next try finds out whether that was it.
+func (s *Source) split(u *undelivered) {
+	if !errors.Is(u.err, client.ErrTooLarge) {
+		return
+	}
+	s.prodMu.Lock()
+	defer s.prodMu.Unlock()
+	p, can := s.producer.(client.Splitter)
+	if !can || s.killed() {
+		return
+	}
+	size := 0
+	for _, v := range []any{u.rec.Key, u.rec.Value} {
+		if b, is := v.([]byte); is {
+			size += len(b)
+		}
+	}
+	ctx, cancel := context.WithTimeout(s.drain, s.cfg.FlushTimeout)
+	defer cancel()
+	p.Split(ctx, u.topic, size)
+}
+
 // goBack tells the task of failed records that hold up their source partitions, and begins those anew. It leaves of the records
 // that were polled and not yet sent those that still count.
 func (s *Source) goBack(recs []connect.SourceRecord) ([]connect.SourceRecord, error) {
@@ -81,6 +105,7 @@ func (s *Source) goBack(recs []connect.SourceRecord) ([]connect.SourceRecord, er
 		case !handled:
 			return nil, undeliverable(u.err)
 		}
+		s.split(u)
 		s.log.Debug("A record could not be sent to Kafka; its source partition is read again from there", "topic", u.rec.Topic,
 			"source-partition", u.rec.SourcePartition, "source-offset", u.rec.SourceOffset, "error", u.err)
 		s.mu.Lock()
