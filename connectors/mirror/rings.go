@@ -240,7 +240,9 @@ func (w *ringWatch) write(ctx context.Context, side string, ds ...definition) er
 	}
 	var mu sync.Mutex
 	var failed error
-	p, err := w.clients.Writer(w.s.clientProps(side, "producer", "links-producer"), func(ds []client.Delivery) {
+	props := w.s.clientProps(side, "producer", "links-producer")
+	props["enable.idempotence"] = "false" // a definition twice does no harm, and a producer id takes its time
+	p, err := w.clients.Writer(props, func(ds []client.Delivery) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, d := range ds {
