@@ -38,6 +38,10 @@ func (l *link) clientProps(side, kind, role string) map[string]string {
 			out[offsetReset] = "earliest"
 		}
 	}
+	if kind == "producer" {
+		// producer.override. is the worker's, for the producer of the copies.
+		maps.DeleteFunc(out, func(k, _ string) bool { return strings.HasPrefix(k, "override.") })
+	}
 	id := l.source + "->" + l.target + "|" + l.name + "|" + role
 	if given := out["client.id"]; given != "" {
 		id = given + "|" + id
