@@ -51,8 +51,8 @@ type Reader interface {
 	End(tp connect.TopicPartition) int64
 	// Throttled is how long brokers have held requests back because of their quotas.
 	Throttled() time.Duration
-	// TopicIDs gives the ids of topics, as far as there are any.
-	TopicIDs(ctx context.Context, topics ...string) (map[string]string, error)
+	// Shapes gives topics with their ids, as far as there are any. Replication is not among it.
+	Shapes(ctx context.Context, topics ...string) (map[string]client.Topic, error)
 	// Poll waits up to timeout for records. The bytes they point to stay valid, the slice until the next Poll. Errors
 	// of partitions are client.PartitionErrors, several joined; reading goes on after them.
 	Poll(ctx context.Context, timeout time.Duration) ([]client.ConsumedRecord, error)

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"slices"
+	"time"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
@@ -13,16 +14,23 @@ func (t *task) convert(recs []client.ConsumedRecord) []connect.SourceRecord {
 	out := slices.Grow(t.records[:0], len(recs))[:len(recs)]
 	offsets := make([]connect.Entry, len(recs))
 	var headers []connect.Header
+	now := time.Now()
 	var p *partition
-	n := 0
+	n, size := 0, 0 // size is of the run of p's records
 	for i := range recs {
 		r := &recs[i]
 		if p == nil || p.tp.Partition != r.Partition || p.tp.Topic != r.Topic {
-			if p = t.parts[connect.TopicPartition{Topic: r.Topic, Partition: r.Partition}]; p == nil {
+			t.counted(now, p, size)
+			size = 0
+			p = t.parts[connect.TopicPartition{Topic: r.Topic, Partition: r.Partition}]
+			if p == nil || t.parked[p.tp].waits() { // it may have come before the partition was paused
+				p = nil
 				continue
 			}
 		}
 		p.next = r.Offset + 1
+		p.count.records++
+		size += len(r.Key) + len(r.Value)
 		offsets[i].Key, offsets[i].Value = offsetKey, r.Offset
 		// Field by field: a copy of the whole struct costs more while the garbage collector runs. All fields are set, as
 		// the record may be one of the last Poll.
@@ -38,10 +46,32 @@ func (t *task) convert(recs []client.ConsumedRecord) []connect.SourceRecord {
 				headers = make([]connect.Header, 0, headerCount(recs[i:]))
 			}
 			o.Headers, headers = appendHeaders(headers, r.Headers)
+			size += headerBytes(r.Headers)
+		}
+		if !r.Timestamp.IsZero() {
+			p.count.newest = r.Timestamp
 		}
 	}
+	t.counted(now, p, size)
 	t.records = out
 	return out[:n]
+}
+
+// counted takes what a run of records of a partition weighs.
+func (t *task) counted(now time.Time, p *partition, size int) {
+	if p == nil || size == 0 {
+		return
+	}
+	p.count.bytes += int64(size)
+	t.slow.take(now, p.tp.Topic, size)
+}
+
+func headerBytes(hs []client.Header) int {
+	n := 0
+	for _, h := range hs {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
 }
 
 // appendHeaders puts headers into an arena with room for them, and gives them and the arena.

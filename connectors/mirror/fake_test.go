@@ -376,16 +376,16 @@ func (r *fakeReader) End(tp connect.TopicPartition) int64 {
 
 func (r *fakeReader) Throttled() time.Duration { return 0 }
 
-func (r *fakeReader) TopicIDs(ctx context.Context, topics ...string) (map[string]string, error) {
+func (r *fakeReader) Shapes(ctx context.Context, topics ...string) (map[string]client.Topic, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fail != nil {
 		return nil, r.fail
 	}
-	out := map[string]string{}
+	out := map[string]client.Topic{}
 	for _, name := range topics {
-		if id := r.topics[name].ID; id != "" {
-			out[name] = id
+		if t, has := r.topics[name]; has {
+			out[name] = t
 		}
 	}
 	return out, ctx.Err()

@@ -22,8 +22,12 @@ type parking struct {
 	since  time.Time // of the first failure
 	until  time.Time // when it is tried again
 	tries  int
-	// trying is set between a new attempt and what comes of it.
+	// stranded says that it is not tried again: somebody must decide.
+	stranded bool
+	// trying is set between a new attempt and what comes of it, tried is when it was made, from the position then.
 	trying bool
+	tried  time.Time
+	from   int64
 	// past is an offset: a partition that is delivered that far has got over what kept it. Below 0: any record will do.
 	past int64
 }

@@ -38,6 +38,7 @@ func TestPlanOfASource(t *testing.T) {
 		"create topic S.new on T: 2 partitions, replication factor 2, retention.ms=7",
 		"create topic mm2-offset-pieces.S.internal on T: 1 partition, replication factor 1, cleanup.policy=compact",
 		"create topic mm2-offset-syncs.S.internal on T: 1 partition, replication factor 1, cleanup.policy=compact",
+		"create topic mm2-topic-ids.S.internal on T: 1 partition, replication factor the brokers' default, cleanup.policy=compact",
 		"add partitions to topic S.grown on T: 3 instead of 1",
 		"alter topic S.same on T: retention.ms=7",
 		"copy topic grown to S.grown on T: 3 partitions",
@@ -91,7 +92,7 @@ func TestPlanInValidation(t *testing.T) {
 		return config.Value{}
 	}
 	here := func(context.Context, string, string) (net.Conn, error) { a, _ := net.Pipe(); return a, nil }
-	if v := ask(here); v.Name != "plan" || v.Value != "2 things to do; nothing was written" || len(v.RecommendedValues) != 2 || len(v.Errors) > 0 {
+	if v := ask(here); v.Name != "plan" || v.Value != "3 things to do; nothing was written" || len(v.RecommendedValues) != 3 || len(v.Errors) > 0 {
 		t.Errorf("%+v", v)
 	}
 	if v := ask(here, "source.cluster.bootstrap.servers", ""); !strings.HasPrefix(v.Value.(string), "no plan: ") || len(v.Errors) > 0 {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
@@ -12,8 +15,142 @@ import (
 // errBeyond says that a position lies past the end of its partition.
 var errBeyond = errors.New("the position to go on from is past the end of the partition: the topic was made anew, or lost records in an unclean leader election")
 
+// identify finds out, before the first record is read, whether positions still belong to the topics that are there, and
+// begins to read. Its error is retriable while that can't be told.
+func (t *task) identify(ctx context.Context) error {
+	now, err := t.topicsNow(ctx, slices.Collect(maps.Keys(t.parts)))
+	if err != nil {
+		return connect.Retriable(err)
+	}
+	within, cancel := context.WithTimeout(ctx, t.s.adminTimeout)
+	kept, err := readLineages(within, t.clients, t.s)
+	cancel()
+	switch {
+	case errors.Is(err, client.ErrUnauthorized):
+		t.log.Warn("the ids of topics that were copied can't be read, so that one that was made anew is not noticed over a restart", "topic", t.s.policy.topicIDsTopic(t.s.source), "error", err)
+	case err != nil:
+		return connect.Retriable(fmt.Errorf("target cluster %s: %w", t.s.target, err))
+	}
+	for tp, p := range t.parts {
+		l, known := kept[tp]
+		p.id, p.of = now[tp.Topic].ID, now[tp.Topic].Partitions
+		v := judgePosition(p.stored, l, known, p.id)
+		if v.why == wasRecreated || known && l.ID != "" && p.id != "" && l.ID != p.id {
+			t.syncs.anew(tp)
+		}
+		if v.change {
+			t.keep[tp] = v.keep
+		}
+		if v.why != "" {
+			if err := t.lost(p, v.why); err != nil {
+				return err
+			}
+		}
+	}
+	if len(t.keep) > 0 {
+		t.kept = time.Time{}
+		t.keepLineages(ctx, time.Now())
+	}
+	t.known = true
+	t.limit(time.Now(), t.limits)
+	return t.assign(t.reader)
+}
+
+// lost decides about a partition whose stored position belongs to records that are gone.
+func (t *task) lost(p *partition, why string) error {
+	what := "the topic was deleted in the source cluster and made anew"
+	if why == wasTruncated {
+		what = "the partition lost records at the source that were copied before, in an unclean leader election"
+	}
+	at := client.Earliest
+	switch {
+	case why == wasRecreated && !t.s.life.restart:
+		reason := fmt.Sprintf("%s; its position, %d, belongs to the old one. To copy the new one from its beginning, set %s=%s or remove the partition's offset; any other offset of the connector is taken too",
+			what, p.next, propRecreated, restartTopic)
+		return t.strand(p.tp, reason, errors.New(reason))
+	case why == wasTruncated && t.reset == "latest":
+		at = client.Latest
+	case why == wasTruncated && t.reset != "earliest":
+		reason := fmt.Sprintf("%s, and its position, %d, was past the end. Set source.consumer.%s to earliest or latest to go on there, or change the connector's offset", what, p.next, offsetReset)
+		return t.strand(p.tp, reason, errors.New(reason))
+	}
+	where := "its beginning"
+	if at == client.Latest {
+		where = "its end"
+	}
+	t.happened("%s-%d: %s; it is copied from %s, not from position %d", p.tp.Topic, p.tp.Partition, what, where, p.next)
+	p.next = at
+	return nil
+}
+
+// topicsNow asks for the shape of the topics of partitions.
+func (t *task) topicsNow(ctx context.Context, tps []connect.TopicPartition) (map[string]client.Topic, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.s.adminTimeout)
+	defer cancel()
+	names := map[string]bool{}
+	for _, tp := range tps {
+		names[tp.Topic] = true
+	}
+	now, err := t.reader.Shapes(ctx, slices.Sorted(maps.Keys(names))...)
+	if err != nil {
+		return nil, fmt.Errorf("source cluster %s: %w", t.s.source, err)
+	}
+	return now, nil
+}
+
+// sameTopics looks whether partitions belong to the topic that has been read so far, and has those wait that do not.
+func (t *task) sameTopics(ctx context.Context, tps []connect.TopicPartition) error {
+	now, err := t.topicsNow(ctx, tps)
+	if err != nil {
+		return err
+	}
+	for _, tp := range tps {
+		p, id := t.parts[tp], now[tp.Topic].ID
+		switch {
+		case id == "" || id == p.id:
+		case p.id == "" && p.next < 0: // nothing was read of any
+			p.id = id
+			t.keep[tp] = lineage{ID: id}
+		default:
+			// Records of the old topic may be under way, so nothing is decided before the task starts again: then the
+			// stored position tells how far it came. The connector, which sees the new id too, has it started again.
+			reason := "the topic was deleted in the source cluster and made anew"
+			if p.id == "" {
+				reason = "the topic came into being after the task started, and may be another one than that of the stored position"
+			}
+			reason += "; the task must be started again to go on, which the connector sees to"
+			if err := t.strand(tp, reason, errors.New(reason)); err != nil {
+				return err
+			}
+			delete(t.gone, tp)
+		}
+	}
+	return nil
+}
+
+// keepInterval is how long to wait after lineages could not be written.
+const keepInterval = 30 * time.Second
+
+// keepLineages writes what waits to be kept. What can't be written waits.
+func (t *task) keepLineages(ctx context.Context, now time.Time) {
+	if now.Sub(t.kept) < keepInterval {
+		return
+	}
+	t.kept = now
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	if err := writeLineages(ctx, t.clients, t.s, t.keep); err != nil {
+		t.log.Warn("the ids of topics can't be written; a topic that is made anew is not noticed over a restart", "topic", t.s.policy.topicIDsTopic(t.s.source), "error", err)
+		return
+	}
+	clear(t.keep)
+}
+
 // settle finds out where partitions go on whose position does not exist. Its error is retriable while that can't be told.
 func (t *task) settle(ctx context.Context) error {
+	if err := t.sameTopics(ctx, slices.Collect(maps.Keys(t.gone))); err != nil {
+		return connect.Retriable(err)
+	}
 	first, err := t.offsets(ctx, client.Earliest)
 	if err != nil {
 		return err
@@ -23,26 +160,45 @@ func (t *task) settle(ctx context.Context) error {
 		return err
 	}
 	for tp, cause := range t.gone {
-		next, begin, stop := t.parts[tp].next, first[tp], end[tp]
-		at, err := goOn(next, begin, stop, t.reset)
+		p := t.parts[tp]
+		next, begin, stop := p.next, first[tp], end[tp]
+		at, err := goOn(next, begin, stop, t.reset, errors.Is(cause, client.ErrTruncated))
+		delete(t.gone, tp)
 		if err != nil {
-			return fmt.Errorf("%s-%d of cluster %s (position %d, partition from %d to %d): %w. Set source.consumer.auto.offset.reset to earliest or latest "+
-				"to go on there, or change the connector's offsets", tp.Topic, tp.Partition, t.s.source, next, begin, stop, err)
+			reason := fmt.Sprintf("%v (position %d, partition from %d to %d). Set source.consumer.%s to earliest or latest to go on there, or change the connector's offset", err, next, begin, stop, offsetReset)
+			if err := t.strand(tp, reason, fmt.Errorf("%s-%d of cluster %s: %s", tp.Topic, tp.Partition, t.s.source, reason)); err != nil {
+				return err
+			}
+			if last := next - 1; p.id != "" {
+				t.keep[tp] = lineage{ID: p.id, Gone: &last, Why: wasTruncated}
+				t.kept = time.Time{}
+			}
+			continue
 		}
-		t.log.Error("a position does not exist in the source cluster: records were deleted before they were copied, or the topic was made anew",
-			"cluster", t.s.source, "topic", tp.Topic, "partition", tp.Partition, "position", next,
-			"beginning", begin, "end", stop, "going on at", at, "error", cause)
-		if err := t.reader.Seek(tp, at); err != nil {
+		t.happened("%s-%d: %s", tp.Topic, tp.Partition, moved(next, begin, stop, at))
+		p.next = at
+		if err := t.reread(tp); err != nil {
 			return err
 		}
-		t.parts[tp].next = at
-		delete(t.gone, tp)
 	}
 	return nil
 }
 
-// offsets asks for the beginnings or ends of the partitions whose position is gone. A partition that is gone altogether is
-// left to the connector.
+// moved words why a partition goes on elsewhere.
+func moved(next, begin, end, at int64) string {
+	switch {
+	case next < begin:
+		return fmt.Sprintf("records %d to %d were deleted at the source before they were copied; it goes on at %d", next, begin-1, at)
+	case next > end:
+		return fmt.Sprintf("the position %d was past the end of the partition, %d: the topic was made anew, or lost records in an unclean leader election; it goes on at %d, as %s says", next, end, at, offsetReset)
+	case at != next:
+		return fmt.Sprintf("records from %d on are not those that were copied; it goes on at %d, as %s says", next, at, offsetReset)
+	}
+	return fmt.Sprintf("the position %d did not exist for a moment and does now; it goes on there", at)
+}
+
+// offsets asks for the beginnings or ends of the partitions whose position is gone. A partition that is gone altogether
+// waits.
 func (t *task) offsets(ctx context.Context, spec int64) (map[connect.TopicPartition]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.s.adminTimeout)
 	defer cancel()
@@ -56,17 +212,20 @@ func (t *task) offsets(ctx context.Context, spec int64) (map[connect.TopicPartit
 		if !errors.As(err, &pe) || !errors.Is(err, client.ErrUnknownTopic) {
 			return found, connect.Retriable(err)
 		}
-		t.log.Warn("a partition can't be read at present", "error", err)
 		delete(t.gone, pe.TopicPartition)
+		if err := t.park(pe.TopicPartition, readReason(err), -1, err); err != nil {
+			return nil, err
+		}
 	}
 	return nil, nil
 }
 
 // goOn decides where a partition goes on whose position next does not exist. reset is auto.offset.reset as given, or empty:
-// then the partition goes on at its beginning if that lies ahead, but never starts over.
-func goOn(next, first, end int64, reset string) (int64, error) {
+// then the partition goes on at its beginning if that lies ahead, but never starts over. A partition that was truncated
+// may have grown past the position with other records.
+func goOn(next, first, end int64, reset string, truncated bool) (int64, error) {
 	switch {
-	case next >= first && next <= end: // the partition has grown or the leader changed since
+	case next >= first && next <= end && !truncated: // the partition has grown or the leader changed since
 		return next, nil
 	case reset == "latest":
 		return end, nil

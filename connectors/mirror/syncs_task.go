@@ -21,6 +21,7 @@ func (t *task) startSyncs() (err error) {
 
 // CommitRecord implements connect.RecordCommitter.
 func (t *task) CommitRecord(rec *connect.SourceRecord, md *connect.RecordMetadata) error {
+	t.acks.note(rec)
 	if t.syncs != nil && md != nil {
 		t.syncs.delivered(rec, md.Offset)
 	}

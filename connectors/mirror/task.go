@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -18,7 +19,9 @@ type task struct {
 	clients Clients
 	s       *settings
 	log     *slog.Logger
-	reset   string // auto.offset.reset as given, empty for not given
+	notes   connect.Noter // nil for a worker that takes none
+	reset   string        // auto.offset.reset as given, empty for not given
+	share   float64       // of the link's limit
 	parts   map[connect.TopicPartition]*partition
 	syncs   *syncs // nil if offset syncs are not written
 
@@ -27,9 +30,22 @@ type task struct {
 
 	mu      sync.Mutex // held while the reader is in use
 	reader  Reader
+	known   bool                             // the ids of topics were looked at once
+	looks   int                              // at partitions that stand still
 	watched time.Time                        // when partitions were last looked at that stand still
 	gone    map[connect.TopicPartition]error // why partitions stand still, until it is found where they go on
+	parked  map[connect.TopicPartition]*parking
+	events  []event
+	noted   string
+	limits  limits
+	slow    throttle
+	slowed  map[connect.TopicPartition]time.Time // paused for the limit of their topic, since
+	keep    map[connect.TopicPartition]lineage   // waits to be kept
+	kept    time.Time                            // when that was last tried
 	records []connect.SourceRecord
+
+	acks  acks
+	gauge gauge
 }
 
 // partition is what the records of one partition have in common.
@@ -37,10 +53,15 @@ type partition struct {
 	tp     connect.TopicPartition
 	remote string
 	source connect.Entries
-	next   int64 // offset of the next record, client.Earliest or client.Latest before the first one
+	next   int64  // offset of the next record, client.Earliest or client.Latest before the first one
+	stored int64  // offset of the last record copied as found at the start, -1 for none
+	id     string // of the topic that is read, empty for unknown
+	of     int32  // partitions that the topic has, 0 for unknown
 
 	seen     int64 // next when partitions were last looked at
 	reopened int64 // next when the reader was last opened anew because of this partition
+
+	count counters
 }
 
 const (
@@ -61,15 +82,18 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 		return err
 	}
 	t.s, t.log, t.reset = s, tc.Logger(), s.offsetReset()
-	t.gone = map[connect.TopicPartition]error{}
-	offsets, err := t.positions(ctx, tc.Offsets(), tps)
-	if err != nil {
+	t.notes, _ = tc.(connect.Noter)
+	t.share = shareOf(props)
+	t.gone, t.parked = map[connect.TopicPartition]error{}, map[connect.TopicPartition]*parking{}
+	t.slowed, t.keep = map[connect.TopicPartition]time.Time{}, map[connect.TopicPartition]lineage{}
+	if err := t.positions(ctx, tc.Offsets(), tps); err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.watched = time.Now()
-	if err := t.open(offsets); err != nil {
+	t.limit(t.watched, s.life.limits)
+	if t.reader, err = t.open(); err != nil {
 		return err
 	}
 	if err := t.startSyncs(); err != nil {
@@ -79,24 +103,31 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	return nil
 }
 
-// open opens the reader at these offsets.
-func (t *task) open(offsets map[connect.TopicPartition]int64) error {
+// open opens a reader that reads nothing yet.
+func (t *task) open() (Reader, error) {
 	consumer := t.s.clientProps("source", "consumer", "replication-consumer")
 	if _, given := consumer[autoCreate]; !given {
 		consumer[autoCreate] = "false" // or a topic that is deleted at the source would come back
 	}
 	if _, given := consumer[fetchSize]; !given {
-		consumer[fetchSize] = strconv.Itoa(fetchBytes(len(offsets)))
+		consumer[fetchSize] = strconv.Itoa(fetchBytes(len(t.parts)))
 	}
 	r, err := t.clients.Reader(consumer)
 	if err != nil {
-		return fmt.Errorf("source.cluster.*: %w", err)
+		return nil, fmt.Errorf("source.cluster.*: %w", err)
 	}
-	if err := r.Assign(offsets); err != nil {
-		return errors.Join(err, r.Close())
+	return r, nil
+}
+
+// assign has the reader read all partitions where they are, but for those that wait.
+func (t *task) assign(r Reader) error {
+	offsets := make(map[connect.TopicPartition]int64, len(t.parts))
+	for tp, p := range t.parts {
+		if !t.parked[tp].waits() {
+			offsets[tp] = p.next
+		}
 	}
-	t.reader = r
-	return nil
+	return r.Assign(offsets)
 }
 
 // fetchBytes is how much one fetch may bring for so many partitions, where the operator has not said. Java's default, 50 MB,
@@ -107,7 +138,7 @@ func fetchBytes(partitions int) int {
 }
 
 // positions finds where to go on: after the last record copied, or where auto.offset.reset says.
-func (t *task) positions(ctx context.Context, reader connect.OffsetReader, tps []connect.TopicPartition) (map[connect.TopicPartition]int64, error) {
+func (t *task) positions(ctx context.Context, reader connect.OffsetReader, tps []connect.TopicPartition) error {
 	t.parts = make(map[connect.TopicPartition]*partition, len(tps))
 	sources := make([]connect.Entries, len(tps))
 	for i, tp := range tps {
@@ -115,24 +146,24 @@ func (t *task) positions(ctx context.Context, reader connect.OffsetReader, tps [
 	}
 	stored, err := reader.Offsets(ctx, sources)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	at := make(map[connect.TopicPartition]int64, len(tps))
 	for i, tp := range tps {
+		p := &partition{tp: tp, remote: t.s.remote(tp.Topic), source: sources[i], stored: -1, reopened: client.Earliest}
 		last, ok := stored[i].Int64(offsetKey)
 		switch {
 		case ok && last >= 0:
-			at[tp] = last + 1
+			p.stored, p.next = last, last+1
 		case t.reset == "latest":
-			at[tp] = client.Latest
+			p.next = client.Latest
 		case t.reset == "none":
-			return nil, fmt.Errorf("%s-%d of cluster %s has no stored offset, and auto.offset.reset=none allows no start without one", tp.Topic, tp.Partition, t.s.source)
+			return fmt.Errorf("%s-%d of cluster %s has no stored offset, and auto.offset.reset=none allows no start without one", tp.Topic, tp.Partition, t.s.source)
 		default:
-			at[tp] = client.Earliest
+			p.next = client.Earliest
 		}
-		t.parts[tp] = &partition{tp: tp, remote: t.s.remote(tp.Topic), source: sources[i], next: at[tp], reopened: client.Earliest}
+		t.parts[tp] = p
 	}
-	return at, nil
+	return nil
 }
 
 // Poll implements connect.SourceTask.
@@ -145,6 +176,19 @@ func (t *task) Poll(ctx context.Context) ([]connect.SourceRecord, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.life, cancel)()
+	recs, err := t.poll(ctx)
+	now := time.Now()
+	t.tell(now)
+	t.measure(now)
+	return recs, err
+}
+
+func (t *task) poll(ctx context.Context) ([]connect.SourceRecord, error) {
+	if !t.known {
+		if err := t.identify(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := t.watch(ctx); err != nil {
 		return nil, err
 	}
@@ -153,7 +197,18 @@ func (t *task) Poll(ctx context.Context) ([]connect.SourceRecord, error) {
 			return nil, err
 		}
 	}
-	recs, err := t.reader.Poll(ctx, t.s.pollTimeout)
+	now := time.Now()
+	if err := t.tend(ctx, now); err != nil {
+		return nil, err
+	}
+	wait := min(t.s.pollTimeout, t.nextTry(now), t.pace(now))
+	if w := t.slow.link.wait(now); w > 0 {
+		// Nothing is taken from the client meanwhile, which then stops fetching: its queue is bounded.
+		sleep(ctx, min(w, wait, mostPause))
+		t.gauge.throttled += time.Since(now)
+		return nil, ctx.Err()
+	}
+	recs, err := t.reader.Poll(ctx, wait)
 	if err != nil {
 		err = t.judge(ctx, err)
 	}
@@ -161,6 +216,16 @@ func (t *task) Poll(ctx context.Context) ([]connect.SourceRecord, error) {
 		return t.convert(recs), nil
 	}
 	return nil, err
+}
+
+// sleep waits, but not beyond ctx.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 // Stop implements connect.SourceTask.
@@ -191,13 +256,13 @@ func (t *task) judge(ctx context.Context, err error) error {
 		switch {
 		case !errors.As(e, &pe): // of the client as a whole, which goes on trying
 			passing = append(passing, e)
-		case errors.Is(e, client.ErrOffsetOutOfRange):
+		case t.parts[pe.TopicPartition] == nil:
+		case errors.Is(e, client.ErrOffsetOutOfRange), errors.Is(e, client.ErrTruncated):
 			t.gone[pe.TopicPartition] = pe.Err
-		case errors.Is(e, client.ErrUnknownTopic), errors.Is(e, client.ErrUnauthorized):
-			// The topic may come back, and the connector takes it away when it does not.
-			t.log.Warn("a partition can't be read at present", "error", e)
 		default: // what could not be read must not be skipped
-			fatal = append(fatal, e)
+			if err := t.park(pe.TopicPartition, readReason(pe.Err), -1, e); err != nil {
+				fatal = append(fatal, err)
+			}
 		}
 	}
 	if len(fatal) > 0 {
@@ -217,4 +282,60 @@ func each(err error) []error {
 		all = append(all, each(e)...)
 	}
 	return all
+}
+
+// acks keeps which records came to lie on the target, for partitions of which somebody wants to know. It is written beside Poll.
+type acks struct {
+	wanted atomic.Int32
+	mu     sync.Mutex
+	last   map[connect.TopicPartition]int64
+}
+
+// want begins to look for a partition, unwant ends it.
+func (a *acks) want(tp connect.TopicPartition) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last == nil {
+		a.last = map[connect.TopicPartition]int64{}
+	}
+	a.last[tp] = -1
+	a.wanted.Store(int32(len(a.last)))
+}
+
+func (a *acks) unwant(tp connect.TopicPartition) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.last, tp)
+	a.wanted.Store(int32(len(a.last)))
+}
+
+func (a *acks) of(tp connect.TopicPartition) int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if at, has := a.last[tp]; has {
+		return at
+	}
+	return -1
+}
+
+// note takes a record that is on the target.
+func (a *acks) note(rec *connect.SourceRecord) {
+	if a.wanted.Load() == 0 {
+		return
+	}
+	tp, offset, ok := placeOf(rec)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if at, has := a.last[tp]; ok && has {
+		a.last[tp] = max(at, offset)
+	}
+}
+
+// placeOf gives where a record of this task lies at the source.
+func placeOf(rec *connect.SourceRecord) (tp connect.TopicPartition, offset int64, ok bool) {
+	v, _ := rec.SourcePartition.Get(topicKey)
+	topic, isText := v.(string)
+	n, isNumber := rec.SourcePartition.Int64(partitionKey)
+	offset, has := rec.SourceOffset.Int64(offsetKey)
+	return connect.TopicPartition{Topic: topic, Partition: int32(n)}, offset, isText && isNumber && has
 }

@@ -140,9 +140,9 @@ func TestWhereATaskStarts(t *testing.T) {
 				for i := c.first; i < 10; i++ {
 					f.source.add("a", 0, rec("", fmt.Sprint("r", i)))
 				}
-				var more []string
+				more := []string{propPartitionErrors, failTask}
 				if c.reset != "" {
-					more = []string{reset, c.reset}
+					more = append(more, reset, c.reset)
 				}
 				tk, err := startTask(t, f, c.stored, "a-0", more...)
 				var got []connect.SourceRecord
@@ -187,20 +187,22 @@ func TestErrorsOfTheReader(t *testing.T) {
 		"unreadable records": {&client.PartitionError{TopicPartition: tp, Err: errors.New("bad CRC")}, true, false},
 		"two":                {errors.Join(errors.New("down"), &client.PartitionError{TopicPartition: tp, Err: errors.New("bad CRC")}), true, false},
 	} {
-		f := newFakes(t)
-		tk, err := startTask(t, f, nil, "a-0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		tk.reader.(*fakeReader).errs = []error{c.err}
-		_, err = tk.Poll(t.Context())
-		if (err != nil) != c.fails || connect.IsRetriable(err) != c.retriable {
-			t.Errorf("%s: %v", name, err)
-		}
-		f.source.add("a", 0, rec("", "x"))
-		if recs, err := poll(t, tk); values(recs) != "x" || err != nil {
-			t.Errorf("%s: afterwards %v, %v", name, recs, err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			f := newFakes(t)
+			tk, err := startTask(t, f, nil, "a-0", propPartitionErrors, failTask)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tk.reader.(*fakeReader).errs = []error{c.err}
+			_, err = tk.Poll(t.Context())
+			if (err != nil) != c.fails || connect.IsRetriable(err) != c.retriable {
+				t.Errorf("%s: %v", name, err)
+			}
+			f.source.add("a", 0, rec("", "x"))
+			if recs, err := poll(t, tk); values(recs) != "x" || err != nil {
+				t.Errorf("%s: afterwards %v, %v", name, recs, err)
+			}
+		})
 	}
 }
 
@@ -244,7 +246,7 @@ func TestDeafReader(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFakes(t)
 				f.source.add("a", 0, rec("", "x"), rec("", "y"))
-				tk, err := startTask(t, f, nil, "a-0,b-0")
+				tk, err := startTask(t, f, nil, "a-0,b-0", propPartitionErrors, failTask)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -261,7 +263,7 @@ func TestDeafReader(t *testing.T) {
 				if values(recs) != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 					t.Error(values(recs), err)
 				}
-				if f.opened > 3 { // two readers, and who writes offset syncs
+				if f.opened > 4 { // to read, to read on, for the ids of topics, for offset syncs
 					t.Errorf("%d clients were opened", f.opened)
 				}
 			})

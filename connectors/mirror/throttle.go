@@ -22,6 +22,9 @@ func (b *bucket) burst() float64 { return b.rate }
 func (b *bucket) set(now time.Time, rate float64) {
 	b.refill(now)
 	before := b.limit
+	if before && rate == b.rate {
+		return
+	}
 	b.limit, b.rate = rate >= 0, max(0, rate)
 	switch {
 	case !b.limit:
@@ -77,26 +80,25 @@ type throttle struct {
 	topics map[string]*bucket
 }
 
-// set takes new limits over. names are the task's topics; share gives the part of a limit that is the task's own.
-func (t *throttle) set(now time.Time, l limits, names []string, share float64) {
+// set takes new limits over. names are the task's topics; share gives the part of the link's limit that is the task's own,
+// shareOf that of a topic's.
+func (t *throttle) set(now time.Time, l limits, share float64, names []string, shareOf func(topic string) float64) {
 	t.link.set(now, scaled(l.link, share))
 	if t.topics == nil {
 		t.topics = map[string]*bucket{}
 	}
 	for _, name := range names {
 		rate := l.of(name)
-		b := t.topics[name]
-		switch {
-		case b == nil && rate < 0:
-			continue
-		case rate < 0:
+		if rate < 0 {
 			delete(t.topics, name)
 			continue
-		case b == nil:
+		}
+		b := t.topics[name]
+		if b == nil {
 			b = &bucket{}
 			t.topics[name] = b
 		}
-		b.set(now, scaled(rate, share))
+		b.set(now, scaled(rate, shareOf(name)))
 	}
 }
 

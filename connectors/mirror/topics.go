@@ -192,6 +192,9 @@ func (c *connector) prepare(ctx context.Context, source map[string]client.Topic)
 	if err != nil {
 		return nil, "", err
 	}
+	if len(source) > 0 {
+		c.makeIDsTopic(ctx, target)
+	}
 	var refused refusals
 	create, grow := missing(source, target, c.s.remote)
 	if len(create) > 0 {
@@ -219,6 +222,19 @@ func (c *connector) prepare(ctx context.Context, source map[string]client.Topic)
 		}
 	}
 	return target, refused.String(), nil
+}
+
+// makeIDsTopic makes the topic in which tasks keep the ids of the topics that they copy. Without it they go on.
+func (c *connector) makeIDsTopic(ctx context.Context, target map[string]client.Topic) {
+	ids := compacted(c.s.policy.topicIDsTopic(c.s.source), -1, propReplication)
+	if _, has := target[ids.Name]; has {
+		return
+	}
+	ctx, cancel := c.within(ctx)
+	defer cancel()
+	if err := ids.ensure(ctx, c.dst); err != nil {
+		c.log.Warn("a source topic that is made anew is not noticed over a restart", "error", err)
+	}
 }
 
 func (c *connector) targetTopics(ctx context.Context) (map[string]client.Topic, error) {

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -21,10 +22,22 @@ func (t *task) watch(ctx context.Context) error {
 		return nil
 	}
 	t.watched = time.Now()
+	t.looks++
+	if every := 1 + len(t.parts)/1000; t.looks%every == 0 {
+		// The connector looks more often, unless it runs on a Java worker.
+		if err := t.sameTopics(ctx, t.going()); err != nil && ctx.Err() == nil {
+			if t.s.life.fail && t.life.Err() == nil && !connect.IsRetriable(err) {
+				return err
+			}
+			t.log.Debug("the ids of topics can't be found out", "error", err)
+		}
+	}
 	idle := map[connect.TopicPartition]int64{}
 	for tp, p := range t.parts {
-		if p.next >= 0 && p.next == p.seen {
-			idle[tp] = client.Latest
+		if p.next >= 0 && p.next == p.seen && t.parked[tp] == nil {
+			if _, slowed := t.slowed[tp]; !slowed {
+				idle[tp] = client.Latest
+			}
 		}
 		p.seen = p.next
 	}
@@ -57,15 +70,32 @@ func (t *task) watch(ctx context.Context) error {
 	return t.reopen()
 }
 
+// going lists the partitions that do not wait.
+func (t *task) going() []connect.TopicPartition {
+	tps := make([]connect.TopicPartition, 0, len(t.parts))
+	for tp := range t.parts {
+		if t.parked[tp] == nil {
+			tps = append(tps, tp)
+		}
+	}
+	return tps
+}
+
 // reopen reads on with a new client.
 func (t *task) reopen() error {
-	offsets := make(map[connect.TopicPartition]int64, len(t.parts))
-	for tp, p := range t.parts {
-		offsets[tp] = p.next
-	}
-	old := t.reader
-	if err := t.open(offsets); err != nil {
+	r, err := t.open()
+	if err != nil {
 		return err
 	}
+	if err := t.assign(r); err != nil {
+		return errors.Join(err, r.Close())
+	}
+	old := t.reader
+	t.gauge.quota += old.Throttled()
+	t.reader = r
+	for tp, since := range t.slowed { // the new client has not paused them
+		t.parts[tp].count.throttled += time.Since(since)
+	}
+	clear(t.slowed)
 	return old.Close()
 }

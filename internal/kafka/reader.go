@@ -309,9 +309,9 @@ func (r *Reader) Throttled() time.Duration {
 // zeroID is what brokers give that know no topic ids.
 const zeroID = "AAAAAAAAAAAAAAAAAAAAAA"
 
-// TopicIDs asks for the ids of topics, which differ between a topic and another one that was later made with its name.
-// Topics that do not exist or may not be seen, and brokers that give no ids, leave gaps.
-func (r *Reader) TopicIDs(ctx context.Context, topics ...string) (map[string]string, error) {
+// Shapes asks for the ids and sizes of topics. Topics that do not exist or may not be seen leave gaps; brokers that know no
+// ids leave them empty.
+func (r *Reader) Shapes(ctx context.Context, topics ...string) (map[string]client.Topic, error) {
 	names := make([]*C.char, len(topics))
 	for i, t := range topics {
 		names[i] = C.CString(t)
@@ -338,14 +338,18 @@ func (r *Reader) TopicIDs(ctx context.Context, topics ...string) (map[string]str
 	}
 	var n C.size_t
 	found := C.rd_kafka_DescribeTopics_result_topics(C.rd_kafka_event_DescribeTopics_result(ev), &n)
-	out := make(map[string]string, int(n))
+	out := make(map[string]client.Topic, int(n))
 	for _, d := range unsafe.Slice(found, int(n)) {
 		if e := C.rd_kafka_TopicDescription_error(d); e != nil && C.rd_kafka_error_code(e) != 0 {
 			continue
 		}
+		var partitions C.size_t
+		C.rd_kafka_TopicDescription_partitions(d, &partitions)
+		t := client.Topic{Name: C.GoString(C.rd_kafka_TopicDescription_name(d)), Partitions: int32(partitions)}
 		if id := C.GoString(C.rd_kafka_Uuid_base64str(C.rd_kafka_TopicDescription_topic_id(d))); id != zeroID {
-			out[C.GoString(C.rd_kafka_TopicDescription_name(d))] = id
+			t.ID = id
 		}
+		out[t.Name] = t
 	}
 	return out, nil
 }

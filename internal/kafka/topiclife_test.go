@@ -37,8 +37,8 @@ func numbered(t *testing.T, servers map[string]string, topic string, n int) {
 func TestTopicIDs(t *testing.T) {
 	servers := fake(t, map[string]int32{"a": 1, "b": 2})
 	ad, r := admin(t, servers), reader(t, servers)
-	ids, err := r.TopicIDs(within(t), "a", "b", "none")
-	if err != nil || len(ids) != 2 || ids["a"] == ids["b"] {
+	ids, err := r.Shapes(within(t), "a", "b", "none")
+	if err != nil || len(ids) != 2 || ids["a"].ID == ids["b"].ID || ids["b"].Partitions != 2 {
 		t.Fatal(ids, err)
 	}
 	if _, err := ad.c.DeleteTopics(within(t), []string{"a"}); err != nil {
@@ -47,11 +47,11 @@ func TestTopicIDs(t *testing.T) {
 	if _, err := ad.CreateTopics(within(t), client.TopicSpec{Name: "a", Partitions: 1, Replication: 1}); err != nil {
 		t.Fatal(err)
 	}
-	anew, err := r.TopicIDs(within(t), "a")
-	if err != nil || anew["a"] == "" || anew["a"] == ids["a"] {
+	anew, err := r.Shapes(within(t), "a")
+	if err != nil || anew["a"].ID == "" || anew["a"].ID == ids["a"].ID {
 		t.Error(anew, ids, err)
 	}
-	if none, err := r.TopicIDs(within(t)); err != nil || len(none) != 0 {
+	if none, err := r.Shapes(within(t)); err != nil || len(none) != 0 {
 		t.Error(none, err)
 	}
 }
