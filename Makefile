@@ -17,6 +17,9 @@ FUZZTIME ?= 10s
 SOAK      ?= 10m
 SOAK_SEED ?=
 SOAK_LOGS ?=
+# `make failover FAILOVER=50000 FAILOVER_SEED=7` has groups lag less, and repeats the moments at which they move.
+FAILOVER      ?= 1000000
+FAILOVER_SEED ?=
 
 .PHONY: help
 help: ## list the targets
@@ -52,6 +55,10 @@ bench: build ## copy the same records with connectd and a Java worker, and compa
 .PHONY: soak
 soak: ## copy a stream for SOAK (10m) while workers and brokers are killed and frozen at random
 	@SOAK=$(SOAK) SOAK_SEED=$(SOAK_SEED) SOAK_LOGS=$(SOAK_LOGS) $(GO) test -run '^TestSoak$$' -count=1 -v -timeout 24h $(ARGS) ./e2e
+
+.PHONY: failover
+failover: ## move 20 consumer groups between clusters, by connectd and by Java's connectors, and count what they miss and read again
+	@FAILOVER=$(FAILOVER) FAILOVER_SEED=$(FAILOVER_SEED) $(GO) test -run '^TestFailover$$' -count=1 -v -timeout 2h $(ARGS) ./e2e
 
 .PHONY: lint
 lint: ## go vet, staticcheck, errcheck, gofumpt
