@@ -71,6 +71,11 @@ func configuration() []section {
 			def: mirror.SourcePlugin(nil).Config,
 		},
 		{
+			title: "MirrorSource beyond Kafka's",
+			intro: "Properties that Kafka's connector does not have; see [mirroring.md](mirroring.md). `plan.enabled` is for the other mirrors, too.",
+			def:   mirror.OwnDef(),
+		},
+		{
 			title: "FileStreamSource",
 			intro: "Reads lines of a file, or of standard input, into a topic. Class `org.apache.kafka.connect.file.FileStreamSourceConnector`.",
 			def:   file.SourcePlugin().Config,
