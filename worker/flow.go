@@ -81,13 +81,13 @@ const (
 )
 
 // configureFlow gives the flow's connectors the configs of the properties file, until that is done or this worker leads no more.
-// A config that is refused is told once: it changes with the next start.
 func (w *Worker) configureFlow(ctx context.Context) {
 	pending := w.cfg.Flow.Connectors
-	for wait := configureFirst; len(pending) > 0; wait = min(2*wait, configureMost) {
+	told := map[string]string{}
+	for wait := configureFirst; ; wait = min(2*wait, configureMost) {
 		var failed []FlowConnector
 		for _, c := range pending {
-			if again := w.configure(ctx, c); again {
+			if again := w.configure(ctx, c, told); again {
 				failed = append(failed, c)
 			}
 		}
@@ -104,8 +104,9 @@ func (w *Worker) configureFlow(ctx context.Context) {
 	}
 }
 
-// configure gives one connector its config, and tells whether to try again.
-func (w *Worker) configure(ctx context.Context, c FlowConnector) (again bool) {
+// configure gives one connector its config, and tells whether to try again. A config that is refused is tried again too, as what
+// stands in its way may lie outside of it, such as another link; the log says each reason once.
+func (w *Worker) configure(ctx context.Context, c FlowConnector, told map[string]string) (again bool) {
 	if have := w.configs.Snapshot().Connectors[c.Name]; have != nil && maps.Equal(have.Config, c.Config) {
 		w.log.Info("the connector is configured as the properties file says", "connector", c.Name)
 		return false
@@ -113,19 +114,26 @@ func (w *Worker) configure(ctx context.Context, c FlowConnector) (again bool) {
 	bounded, cancel := context.WithTimeout(ctx, forwardTimeout)
 	defer cancel()
 	created, _, err := w.PutConnectorConfig(bounded, c.Name, c.Config, "", true)
-	var refused *api.Error
 	switch {
 	case err == nil:
 		w.log.Info("connector configured from the properties file", "connector", c.Name, "created", created)
 		return false
 	case errors.As(err, new(*cluster.NotLeader)):
 		return false // the next leader does it
-	case errors.As(err, &refused) && refused.Status == http.StatusBadRequest:
-		w.log.Error("the config of a connector is refused; mend the properties file and start again", "connector", c.Name, "error", err)
-		return false
 	case ctx.Err() != nil:
 		return true // if there is an again
 	}
-	w.log.Error("a connector could not be configured; trying again", "connector", c.Name, "error", err)
+	text := strings.ReplaceAll(err.Error(), "\n", " ")
+	var refused *api.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
+		text = strings.TrimSuffix(text, validateHint)
+	}
+	if told[c.Name] != text {
+		told[c.Name] = text
+		w.log.Error("a connector can't be configured as the properties file says; it is tried again", "connector", c.Name, "error", text)
+	}
 	return true
 }
+
+// validateHint ends refusals, and names an endpoint that the dedicated mode does not have.
+const validateHint = " You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`"

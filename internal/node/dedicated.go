@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,7 @@ import (
 	"github.com/connectd/connectd/internal/mm2conf"
 	"github.com/connectd/connectd/rest"
 	"github.com/connectd/connectd/worker"
+	"github.com/connectd/connectd/worker/connconf"
 	"github.com/connectd/connectd/worker/plugin"
 	"github.com/connectd/connectd/worker/workerconf"
 )
@@ -174,35 +176,93 @@ func (m *Mirror) closeREST() {
 }
 
 // Run works until ctx ends, and then stops all flows in order, side by side. It returns nil after an orderly stop. A flow that
-// cannot go on ends the others too: whoever supervises the process starts it again.
+// cannot go on, as when one of its clusters can't be reached, starts again after a while, as long as there is another that can:
+// only when none can, that is the error.
 func (m *Mirror) Run(ctx context.Context) error {
 	defer m.closeREST()
 	m.log.Info("mirroring", "flows", strings.Join(m.Flows(), " "), "url", m.url)
 	g, ctx := errgroup.WithContext(ctx)
 	if m.rest != nil {
-		var serving sync.WaitGroup
-		defer serving.Wait()
-		defer m.closeREST()
-		failed := make(chan error, 1)
-		serving.Go(func() { failed <- m.rest.Serve() })
+		serving := make(chan error, 1)
+		go func() { serving <- m.rest.Serve() }()
 		g.Go(func() error {
 			select {
-			case err := <-failed:
+			case err := <-serving:
 				return err
 			case <-ctx.Done():
-				return nil
+				m.closeREST()
+				return <-serving
 			}
 		})
 	}
+	k := keeper{down: map[mm2conf.Flow]bool{}, flows: len(m.flows)}
 	for _, fn := range m.flows {
-		g.Go(func() error {
-			if err := fn.node.Run(ctx); err != nil {
-				return flowError(fn.Flow, err)
-			}
-			return nil
-		})
+		g.Go(func() error { return m.keep(ctx, &k, fn) })
 	}
 	return g.Wait()
+}
+
+// Waits before a flow that failed starts again. One that has run for as long as the longest is fine.
+const (
+	restartFirst = 5 * time.Second
+	restartMost  = 2 * time.Minute
+)
+
+// keep runs a flow, and runs it again when it fails.
+func (m *Mirror) keep(ctx context.Context, k *keeper, fn *flowNode) error {
+	wait := restartFirst
+	for {
+		var err error
+		if fn.node == nil {
+			err = m.start(ctx, fn)
+		}
+		if err == nil {
+			began := time.Now()
+			fine := time.AfterFunc(restartMost, func() { k.up(fn.Flow) })
+			err = fn.node.Run(ctx)
+			fine.Stop()
+			fn.node = nil
+			if time.Since(began) > restartMost {
+				wait = restartFirst
+			}
+		}
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if k.fails(fn.Flow) {
+			return flowError(fn.Flow, err)
+		}
+		m.log.Error("a flow could not go on; it starts again", "flow", fn.String(), "error", err, "in", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+		wait = min(2*wait, restartMost)
+	}
+}
+
+// keeper knows which flows are down.
+type keeper struct {
+	mu    sync.Mutex
+	flows int
+	down  map[mm2conf.Flow]bool
+}
+
+// fails notes that a flow is down, and tells whether now all are.
+func (k *keeper) fails(f mm2conf.Flow) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.down[f] = true
+	return len(k.down) == k.flows
+}
+
+func (k *keeper) up(f mm2conf.Flow) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.down, f)
 }
 
 // checkConnectors holds the configs of a flow's connectors against what the connectors declare: what is wrong there would
@@ -225,7 +285,9 @@ func checkConnectors(reg *plugin.Registry, flow *worker.Flow, resolve func(map[s
 		if err != nil {
 			return err
 		}
-		if _, err := p.Config.Parse(props); err != nil {
+		_, common := connconf.SourceDef().Parse(props)
+		_, own := p.Config.Parse(props)
+		if err := errors.Join(common, own); err != nil {
 			for _, one := range config.Errors(err) {
 				// What stands at the top of the file reaches all three.
 				if !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == one.Error() }) {
