@@ -71,9 +71,21 @@ func configuration() []section {
 			def: mirror.SourcePlugin(nil).Config,
 		},
 		{
-			title: "MirrorSource beyond Kafka's",
+			title: "MirrorSource additions",
 			intro: "Properties that Kafka's connector does not have; see [mirroring.md](mirroring.md). `plan.enabled` is for the other mirrors, too.",
 			def:   mirror.OwnDef(),
+		},
+		{
+			title: "MirrorCheckpoint",
+			intro: "Translates the positions of consumer groups to the target of a mirror. Class " +
+				"`org.apache.kafka.connect.mirror.MirrorCheckpointConnector`. `topics` and `topics.exclude`, with MirrorSource's meaning and " +
+				"defaults, say in which topics. See [mirroring.md](mirroring.md#groups-and-offsets).",
+			def: mirror.CheckpointPlugin(nil).Config,
+		},
+		{
+			title: "MirrorHeartbeat",
+			intro: "Writes heartbeats to the target of a mirror. Class `org.apache.kafka.connect.mirror.MirrorHeartbeatConnector`.",
+			def:   mirror.HeartbeatPlugin(nil).Config,
 		},
 		{
 			title: "FileStreamSource",
