@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/connectd/connectd/connect/config"
+	"github.com/connectd/connectd/connectors/mirror"
 	"github.com/connectd/connectd/internal/configprovider"
 	"github.com/connectd/connectd/internal/mm2conf"
 	"github.com/connectd/connectd/rest"
@@ -46,7 +47,7 @@ func NewMirror(ctx context.Context, props map[string]string, targets []string, o
 	if err != nil {
 		return nil, &ConfigError{err}
 	}
-	conf, err := mm2conf.Parse(props, mm2conf.Options{Resolve: func(props map[string]string) (map[string]string, error) {
+	conf, err := mm2conf.Parse(props, mm2conf.Options{OwnKeys: mirror.OwnKeys(), Resolve: func(props map[string]string) (map[string]string, error) {
 		resolved, _, err := providers.Resolve(props)
 		return resolved, err
 	}})
@@ -286,8 +287,9 @@ func checkConnectors(reg *plugin.Registry, flow *worker.Flow, resolve func(map[s
 			return err
 		}
 		_, common := connconf.SourceDef().Parse(props)
-		_, own := p.Config.Parse(props)
-		if err := errors.Join(common, own); err != nil {
+		_, declared := p.Config.Parse(props)
+		_, own := mirror.OwnDef().Parse(props)
+		if err := errors.Join(common, declared, own); err != nil {
 			for _, one := range config.Errors(err) {
 				// What stands at the top of the file reaches all three.
 				if !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == one.Error() }) {
