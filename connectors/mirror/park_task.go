@@ -184,7 +184,7 @@ func deliveryReason(rec *connect.SourceRecord, offset int64, err error) string {
 	what := fmt.Sprintf("the record at offset %d can't be written to %s: ", offset, rec.Topic)
 	switch {
 	case errors.Is(err, client.ErrTooLarge):
-		return what + fmt.Sprintf("its %d bytes are too large; raise the topic's max.message.bytes, and max.request.size of the producer (%v)", sizeOf(rec), err)
+		return what + fmt.Sprintf("it has %d bytes and it, or the batch that it was sent in, is too large; raise the topic's max.message.bytes, and max.request.size of the producer (%v)", sizeOf(rec), err)
 	case errors.Is(err, client.ErrTimestamp):
 		return what + fmt.Sprintf("its timestamp, %s, is refused; raise the topic's message.timestamp.before.max.ms or after.max.ms (%v)", rec.Timestamp.UTC().Format(time.RFC3339), err)
 	case errors.Is(err, client.ErrUnknownTopic):
