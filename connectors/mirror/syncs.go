@@ -48,11 +48,11 @@ type synced struct {
 	tp       connect.TopicPartition
 	progress *offsetsync.Progress
 
-	newest  offsetsync.Sync // of the record delivered last
-	pending offsetsync.Sync // to be written as soon as possible, if due
-	due     bool
-	delayed bool // newest is to be written at the next commit
-	dirty   bool // delivered to since the last tick
+	up, down int64           // of the record delivered last
+	pending  offsetsync.Sync // to be written as soon as possible, if due
+	due      bool
+	delayed  bool // the record delivered last is to be told at the next commit
+	dirty    bool // delivered to since the last tick
 
 	flying int // records of pieces that are not answered
 	failed []offsetsync.Record
@@ -127,8 +127,7 @@ func (w *syncs) delivered(rec *connect.SourceRecord, down int64) {
 		p.progress.Lost(up, w.lifetime)
 		return
 	}
-	p.newest = offsetsync.Sync{Topic: p.tp.Topic, Partition: p.tp.Partition, Upstream: up, Downstream: down}
-	p.delayed = true
+	p.up, p.down, p.delayed = up, down, true
 	if p.progress.Delivered(up, down, w.lifetime) {
 		w.ask(p)
 	}
@@ -136,7 +135,8 @@ func (w *syncs) delivered(rec *connect.SourceRecord, down int64) {
 
 // ask has the newest sync of a partition written as soon as possible. The caller holds mu.
 func (w *syncs) ask(p *synced) {
-	p.pending, p.delayed = p.newest, false
+	p.pending = offsetsync.Sync{Topic: p.tp.Topic, Partition: p.tp.Partition, Upstream: p.up, Downstream: p.down}
+	p.delayed = false
 	if !p.due {
 		p.due = true
 		w.due = append(w.due, p)

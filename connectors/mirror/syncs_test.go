@@ -391,3 +391,27 @@ func TestKeeperClears(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkSyncs is what a record costs that continues a piece.
+func BenchmarkSyncs(b *testing.B) {
+	f := newFakes(b)
+	s, err := parse(props())
+	if err != nil {
+		b.Fatal(err)
+	}
+	tp := connect.TopicPartition{Topic: "a"}
+	parts := map[connect.TopicPartition]*partition{tp: {tp: tp, source: s.partition(tp), next: 0}}
+	w, err := startSyncs(f, s, connecttest.NewSourceTaskContext(b, nil).Logger(), parts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.stop()
+	recs := make([]connect.SourceRecord, 1000)
+	for i := range recs {
+		recs[i] = connect.SourceRecord{SourcePartition: parts[tp].source, SourceOffset: connect.Entries{{Key: offsetKey, Value: int64(i)}}}
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		w.delivered(&recs[i%len(recs)], int64(i))
+	}
+}
