@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -118,6 +119,28 @@ func compare(t *testing.T, want javaAnswer, c *Config) {
 	slices.Sort(keys)
 	if d := cmp.Diff(want.ConnectorKeys, keys); d != "" {
 		t.Errorf("properties of connectors (-Java +ours):\n%s", d)
+	}
+}
+
+// TestExamples: the files that are shown to people mean what their comments say, and nothing in them is without effect.
+func TestExamples(t *testing.T) {
+	for file, flows := range map[string]int{"../../examples/mm2.properties": 2, "../../deploy/compose/mm2.properties": 2} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, commented := range []bool{true, false} {
+			if !commented { // with all that is commented out, too
+				text = regexp.MustCompile(`(?m)^#([a-z])`).ReplaceAll(text, []byte("$1"))
+			}
+			c, err := parse(t, text, map[string]string{"HOSTNAME": "h", "WEST_PASSWORD": "p"})
+			if err != nil {
+				t.Fatal(file, err)
+			}
+			if len(c.Flows) != flows || len(c.Warnings) > 0 {
+				t.Error(file, c.Flows, c.Warnings)
+			}
+		}
 	}
 }
 
