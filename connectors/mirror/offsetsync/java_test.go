@@ -75,6 +75,7 @@ func TestAsJava(t *testing.T) {
 	java := testkit.StartJava(t, "testdata/Records.java")
 	t.Run("whole", func(t *testing.T) { whole(t, java) })
 	t.Run("damaged", func(t *testing.T) { damaged(t, java) })
+	t.Run("due", func(t *testing.T) { dueAsJava(t, java) })
 }
 
 // whole has Java write what we write, and read it.
@@ -125,6 +126,34 @@ func damaged(t *testing.T, java *testkit.JavaProgram) {
 		// Where bytes are no text Java puts replacement characters.
 		if got != want && !strings.Contains(want, "efbfbd") {
 			t.Fatalf("%s %x %x:\n%s\nJava:\n%s", name, key, value, got, want)
+		}
+	})
+}
+
+// dueAsJava has Java decide when a sync is due.
+func dueAsJava(t *testing.T, java *testkit.JavaProgram) {
+	rapid.Check(t, func(t *rapid.T) {
+		lagMax := rapid.Int64Range(0, 6).Draw(t, "offset.lag.max")
+		p := NewProgress("t", 0, -1, lagMax, 1, false)
+		question, got := []string{"due", fmt.Sprint(lagMax)}, ""
+		up, down := int64(rapid.IntRange(0, 3).Draw(t, "up")), int64(rapid.IntRange(0, 3).Draw(t, "down"))
+		for range rapid.IntRange(1, 30).Draw(t, "records") {
+			question = append(question, fmt.Sprint(up), fmt.Sprint(down))
+			if p.Delivered(up, down, 2) {
+				got += "1"
+			} else {
+				got += "0"
+			}
+			up += rapid.SampledFrom([]int64{1, 1, 1, 1, 1, 1, 2, -1}).Draw(t, "step")
+			// Not 0: Java takes the same offset again for no sign of another topic.
+			down += rapid.SampledFrom([]int64{1, 1, 1, 1, 1, 1, 2, -2}).Draw(t, "step")
+			up, down = max(up, 0), max(down, p.prevDown-2, 0)
+			if down == p.prevDown {
+				down++
+			}
+		}
+		if want := string(java.Ask(line(question...))); got != want {
+			t.Fatalf("%v:\n%s\nJava:\n%s", question, got, want)
 		}
 	})
 }

@@ -12,7 +12,7 @@ import org.apache.kafka.connect.mirror.OffsetSync;
 
 /**
  * Encodes and decodes records by MirrorMaker's own classes. "write KIND FIELD..." is answered with key and value, "read KIND KEY VALUE"
- * with the fields. Fields are tab-separated, texts and bytes in hexadecimal.
+ * with the fields; "due" tells when offset syncs are written. Fields are tab-separated, texts and bytes in hexadecimal.
  */
 public class Records {
     static final HexFormat HEX = HexFormat.of();
@@ -21,8 +21,31 @@ public class Records {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] f = line.split("\t", -1);
-            System.out.println(f[0].equals("write") ? write(f) : read(f[1], HEX.parseHex(f[2]), HEX.parseHex(f[3])));
+            System.out.println(switch (f[0]) {
+                case "write" -> write(f);
+                case "due" -> due(f);
+                default -> read(f[1], HEX.parseHex(f[2]), HEX.parseHex(f[3]));
+            });
         }
+    }
+
+    /** For offset.lag.max and pairs of offsets: whether a sync of each is due at once. */
+    static String due(String[] f) throws Exception {
+        Class<?> state = Class.forName("org.apache.kafka.connect.mirror.OffsetSyncWriter$PartitionState");
+        var constructor = state.getDeclaredConstructor(long.class);
+        Method update = state.getDeclaredMethod("update", long.class, long.class);
+        Method reset = state.getDeclaredMethod("reset");
+        constructor.setAccessible(true);
+        update.setAccessible(true);
+        reset.setAccessible(true);
+        Object o = constructor.newInstance(Long.parseLong(f[1]));
+        StringBuilder answer = new StringBuilder();
+        for (int i = 2; i < f.length; i += 2) {
+            boolean due = (boolean) update.invoke(o, Long.parseLong(f[i]), Long.parseLong(f[i + 1]));
+            if (due) reset.invoke(o);
+            answer.append(due ? '1' : '0');
+        }
+        return answer.toString();
     }
 
     static String write(String[] f) throws Exception {
