@@ -332,6 +332,7 @@ type fakeReader struct {
 	paused map[connect.TopicPartition]bool
 	errs   []error // of the next polls
 	deaf   bool    // nothing comes any more
+	most   int64   // records of a Poll, 0 for any number
 }
 
 func (r *fakeReader) Assign(offsets map[connect.TopicPartition]int64) error {
@@ -428,8 +429,11 @@ func (r *fakeReader) take() ([]client.ConsumedRecord, chan struct{}, error) {
 			r.stuck[tp] = true
 			return nil, r.wake, errors.Join(&client.PartitionError{TopicPartition: tp, Err: client.ErrOffsetOutOfRange})
 		case at < end:
+			if r.most > 0 {
+				end = min(end, at+r.most)
+			}
 			r.at[tp] = end
-			return append([]client.ConsumedRecord(nil), l.recs[at-l.first:]...), r.wake, nil
+			return append([]client.ConsumedRecord(nil), l.recs[at-l.first:end-l.first]...), r.wake, nil
 		}
 	}
 	return nil, r.wake, nil

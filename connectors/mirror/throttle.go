@@ -70,7 +70,10 @@ func (b *bucket) wait(now time.Time) time.Duration {
 		return 0
 	}
 	s := -b.tokens / b.rate
-	return min(max(time.Millisecond, time.Duration(math.Ceil(s*1000))*time.Millisecond), longestWait)
+	if s >= longestWait.Seconds() {
+		return longestWait
+	}
+	return max(time.Millisecond, time.Duration(math.Ceil(s*1000))*time.Millisecond)
 }
 
 // throttle holds the buckets of one task: of its share of the link, and of its share of each topic that has a limit. It
