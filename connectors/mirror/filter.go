@@ -38,5 +38,5 @@ type filter struct {
 func (f filter) copies(topic string) bool {
 	wanted := f.include.matches(topic) && !f.exclude.matches(topic) ||
 		f.heartbeats && f.policy.isHeartbeats(topic)
-	return wanted && !f.policy.isInternal(topic) && !f.policy.isCycle(topic, f.target)
+	return wanted && topic != linksTopic && !f.policy.isInternal(topic) && !f.policy.isCycle(topic, f.target)
 }

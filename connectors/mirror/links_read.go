@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -90,20 +91,22 @@ func ensureLinksTopic(ctx context.Context, a Admin, topics map[string]client.Top
 	if _, has := topics[linksTopic]; has {
 		return nil
 	}
-	failed, err := a.CreateTopics(ctx, client.TopicSpec{
-		Name: linksTopic, Partitions: 1, Replication: -1,
-		Config: map[string]string{
-			// Links tell of themselves all the time: nothing that is old is of use, and reading it would take its time.
-			"cleanup.policy": "delete",
-			"retention.ms":   fmt.Sprint(linksRetention.Milliseconds()),
-			"segment.ms":     fmt.Sprint(linksRetention.Milliseconds()),
-		},
-	})
-	if err == nil {
-		err = failed[linksTopic]
-	}
-	if errors.Is(err, client.ErrTopicExists) {
-		return nil
+	// Links tell of themselves all the time: nothing that is old is of use, and reading it would take its time.
+	settings := map[string]string{"cleanup.policy": "delete", "retention.ms": fmt.Sprint(linksRetention.Milliseconds())}
+	short := maps.Clone(settings)
+	short["segment.ms"] = settings["retention.ms"]
+	var err error
+	for _, config := range []map[string]string{short, settings} { // some clusters don't allow short segments
+		failed, failure := a.CreateTopics(ctx, client.TopicSpec{Name: linksTopic, Partitions: 1, Replication: -1, Config: config})
+		if err = failure; err == nil {
+			err = failed[linksTopic]
+		}
+		if err == nil || errors.Is(err, client.ErrTopicExists) {
+			return nil
+		}
+		if errors.Is(err, client.ErrUnauthorized) {
+			break
+		}
 	}
 	return err
 }

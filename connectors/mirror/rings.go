@@ -56,8 +56,10 @@ type ringWatch struct {
 	looked chan struct{} // closed after the first look
 	done   chan struct{}
 
-	books  [2]linkBook // of source and target; of the watch's goroutine
-	warned map[string]bool
+	// Of the watch's goroutine:
+	books   [2]linkBook // of source and target
+	warned  map[string]bool
+	ensured bool // the links topics are there
 
 	mu      sync.Mutex
 	own     *definition // nil until the clusters' ids are known
@@ -148,7 +150,10 @@ func (w *ringWatch) look(ctx context.Context) {
 		return
 	}
 	one := own.Source == own.Target
-	topics := w.ensure(ctx, one)
+	var topics [2]map[string]client.Topic
+	if !w.ensured || w.s.policy.identity { // under which other links show in topics
+		topics = w.ensure(ctx, one)
+	}
 	w.read(ctx, one)
 	now := time.Now()
 	own.Written, own.Since = now.UnixMilli(), now.UnixMilli()
@@ -161,6 +166,7 @@ func (w *ringWatch) look(ctx context.Context) {
 	for i, side := range w.sides() {
 		from, to := w.books[1-i].known, w.books[i].known
 		if err := w.write(ctx, side, append([]definition{own}, toPass(from, to, own.key())...)...); err != nil {
+			w.ensured = false
 			w.warn(ctx, "this link can't be told of in "+linksTopic+" of the "+side+" cluster, so other links know nothing of it there", err)
 		}
 	}
@@ -191,12 +197,14 @@ func identify(ctx context.Context, s *settings, src, dst Admin) (definition, err
 
 // ensure makes the links topics, and gives the topics of source and target.
 func (w *ringWatch) ensure(ctx context.Context, one bool) (topics [2]map[string]client.Topic) {
+	w.ensured = true
 	for i, a := range []Admin{w.src, w.dst} {
 		var err error
 		if topics[i], err = a.Topics(ctx); err == nil && (i == 0 || !one) {
 			err = ensureLinksTopic(ctx, a, topics[i])
 		}
 		if err != nil {
+			w.ensured = false
 			w.warn(ctx, "the topic "+linksTopic+" of the "+[]string{sourceSide, targetSide}[i]+" cluster can't be made", err)
 		}
 	}
