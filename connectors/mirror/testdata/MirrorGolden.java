@@ -62,6 +62,11 @@ public class MirrorGolden {
       row("client", props, "consumer", new TreeMap<>(c.sourceConsumerConfig("replication-consumer")));
       row("client", props, "source admin", new TreeMap<>(c.sourceAdminConfig("replication-source-admin")));
       row("client", props, "target admin", new TreeMap<>(c.targetAdminConfig("replication-target-admin")));
+      for (String at : List.of("source", "target")) {
+        p.put("offset-syncs.topic.location", at);
+        MirrorSourceConfig s = new MirrorSourceConfig(p);
+        row("syncs client", props, at, s.offsetSyncsTopic(), new TreeMap<>(s.offsetSyncsTopicProducerConfig()), new TreeMap<>(s.offsetSyncsTopicAdminConfig()));
+      }
     }
     MirrorSourceConfig c = new MirrorSourceConfig(new HashMap<>(Map.of("name", "m", "connector.class", "MirrorSource", "source.cluster.alias", "S", "x", "y")));
     row("task", new TreeMap<>(c.taskConfigForTopicPartitions(List.of(new org.apache.kafka.common.TopicPartition("a-b", 1), new org.apache.kafka.common.TopicPartition("c", 0)), 3)));
