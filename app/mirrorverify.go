@@ -59,6 +59,7 @@ func (c cli) parseVerify(args []string) (*verifyFlags, error) {
 	fs.StringVar(&f.to, "to", "", "end before this `offset or time`")
 	fs.Int64Var(&f.o.Last, "last", 0, "compare only the last `n` records of each partition")
 	fs.Int64Var(&f.o.Sample, "sample", 0, "compare about `n` records of each partition, in ten pieces spread over the range")
+	fs.DurationVar(&f.o.Wait, "wait", 0, "how `long` what the source holds now may take to be copied, such as 10s; for a running link")
 	fs.IntVar(&f.o.LookAhead, "look-ahead", 10_000, "how many `records` of each side to keep in memory for each partition that is being compared")
 	fs.IntVar(&f.o.Parallel, "parallel", 4, "how many `partitions` to compare at a time")
 	fs.IntVar(&f.o.Differences, "differences", 10, "how many differences of each partition to tell one by one")
@@ -101,7 +102,7 @@ func (f *verifyFlags) check(now time.Time) (err error) {
 		{"last", f.o.Last, 0},
 		{"sample", f.o.Sample, 0},
 		{"look-ahead", int64(f.o.LookAhead), 1},
-		{"parallel", int64(f.o.Parallel), 1},
+		{"wait", int64(f.o.Wait), 0}, {"parallel", int64(f.o.Parallel), 1},
 		{"differences", int64(f.o.Differences), 0},
 	} {
 		if n.value < n.least {

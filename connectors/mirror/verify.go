@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,6 +31,9 @@ type VerifyOptions struct {
 	LookAhead int
 	// Differences is how many differences of each partition are told one by one.
 	Differences int
+	// Wait is how long what the source holds now may take to be copied; what comes later is not compared. It is for links
+	// that are running. 0 compares what is there.
+	Wait time.Duration
 	// Copied tells up to which source offset (exclusive) partitions are known to have been copied.
 	Copied map[connect.TopicPartition]int64
 	// Parallel is how many partitions are compared at a time, 0 for 4.
@@ -98,6 +102,7 @@ type verifier struct {
 	// configs are settings of topics of source and target, by their own names.
 	configs [2]map[string]map[string]client.ConfigEntry
 	target  map[string]client.Topic
+	ends    map[connect.TopicPartition]int64 // of the source before the wait, nil without
 }
 
 // Verify compares source and target of a link, whose config is props. It only reads. The error is trouble that kept it from
@@ -116,6 +121,9 @@ func Verify(ctx context.Context, clients Clients, props map[string]string, o Ver
 		return nil, err
 	}
 	p.Partitions.Store(int64(len(tps)))
+	if err := v.wait(ctx, tps); err != nil {
+		return nil, err
+	}
 	r := &VerifyReport{Source: s.source, Target: s.target, Notes: notes, Partitions: make([]PartitionReport, len(tps))}
 	if err := v.compareAll(ctx, tps, r.Partitions); err != nil {
 		return nil, err
@@ -169,6 +177,30 @@ func (v *verifier) look(ctx context.Context) ([]connect.TopicPartition, []string
 		}
 	}
 	return partitionsOf(source), v.notes(), nil
+}
+
+// wait notes where the source ends, and gives the link time to come there.
+func (v *verifier) wait(ctx context.Context, tps []connect.TopicPartition) error {
+	if v.o.Wait <= 0 {
+		return nil
+	}
+	specs := map[connect.TopicPartition]int64{}
+	for _, tp := range tps {
+		specs[tp] = client.Latest
+	}
+	err := withReader(v.clients, v.s, sourceSide, func(r Reader) (err error) {
+		v.ends, err = r.ListOffsets(ctx, specs, false)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("source cluster %s: %w", v.s.source, err)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(v.o.Wait):
+		return nil
+	}
 }
 
 func (v *verifier) notes() (notes []string) {

@@ -1,5 +1,7 @@
 package mirror
 
+import "math"
+
 // Kinds of difference between a partition and its copy.
 const (
 	diffMissing = "missing" // a record of the source is not on the target
@@ -59,7 +61,9 @@ type matchOptions struct {
 	// sourceCut and targetCut tell that the range does not begin with the first record ever of its side, so that what the other
 	// side has before the first match is no difference.
 	sourceCut, targetCut bool
-	// targetOpen tells that the range of the target ends before its last record.
+	// end is the end of the range (exclusive), 0 for none. Records of the source behind it only show what belongs to them.
+	end int64
+	// targetOpen tells that the target may hold records behind the range.
 	targetOpen bool
 	// copied is up to where (exclusive) the source is known to have been copied, -1 for not known: then what lies behind
 	// the last match is pending.
@@ -93,6 +97,9 @@ func match(src, dst stream, o matchOptions) (Counts, []Difference) {
 	if o.lookAhead <= 0 {
 		o.lookAhead = defaultLookAhead
 	}
+	if o.end <= 0 {
+		o.end = math.MaxInt64
+	}
 	m := &matcher{o: o, src: src, dst: dst, lastHit: -1}
 	m.srcKeys.gone, m.dstKeys.gone = &m.c.Compacted, &m.c.Compacted
 	for !m.finished {
@@ -113,8 +120,8 @@ func (m *matcher) step() {
 			return
 		}
 	}
-	if m.o.targetOpen && !more && (m.skipped.len() == 0 || m.extras.len() >= m.o.lookAhead) {
-		m.finished = true // what comes behind is not asked for
+	if m.done(head, more) {
+		m.finished = true
 		return
 	}
 	if !m.dstEnd && (m.extras.len() < m.o.lookAhead || !more || m.older()) {
@@ -139,6 +146,17 @@ func (m *matcher) step() {
 	m.skip(head)
 }
 
+// done tells that what comes is behind the range, and nothing waits for it.
+func (m *matcher) done(head digest, more bool) bool {
+	if !m.o.targetOpen {
+		return false
+	}
+	if !more {
+		return m.skipped.len() == 0 || m.extras.len() >= m.o.lookAhead
+	}
+	return head.offset >= m.o.end && m.skipped.len() == 0 && m.extras.len() == 0
+}
+
 // older tells whether the target is still where the source does not reach back to.
 func (m *matcher) older() bool { return m.lastHit < 0 && m.o.sourceCut && !m.o.targetCut }
 
@@ -150,7 +168,9 @@ func (m *matcher) fill() {
 			m.srcEnd = true
 			return
 		}
-		m.c.Source++
+		if p.offset < m.o.end {
+			m.c.Source++
+		}
 		m.ahead.push(*p)
 	}
 }
@@ -197,7 +217,11 @@ func (m *matcher) hit(s digest) {
 	if m.lastHit < 0 {
 		m.begin()
 	}
-	m.c.Matched++
+	if s.offset < m.o.end {
+		m.c.Matched++
+	} else {
+		m.c.Target--
+	}
 	if m.tailN > 0 && s.offset > m.lastHit { // what is behind them has been copied
 		m.c.Missing += m.tailN
 		for _, p := range m.tail {
@@ -225,6 +249,9 @@ func (m *matcher) begin() {
 // skip passes over a record of the source. It may still come.
 func (m *matcher) skip(s digest) {
 	m.srcKeys.later(s)
+	if s.offset >= m.o.end {
+		return
+	}
 	s.after = m.lastHit
 	if m.o.compacted {
 		m.srcKeys.open(s)
@@ -245,11 +272,13 @@ func (m *matcher) rest() {
 			return
 		}
 		m.ahead.pop()
-		if s.offset < m.o.copied && !m.o.targetOpen {
+		switch {
+		case s.offset < min(m.o.copied, m.o.end):
 			m.skip(s)
 			continue
+		case s.offset < m.o.end:
+			m.c.Pending++
 		}
-		m.c.Pending++
 		m.srcKeys.later(s)
 		m.dstKeys.superseded(s.key)
 	}
@@ -334,12 +363,12 @@ func (m *matcher) missing(s digest) {
 // tailing tells that a record may still come to the target: nothing behind it has.
 func (m *matcher) tailing(s digest) bool {
 	ended := m.dstEnd || !m.o.compacted // of a compacted topic, a later record may explain it
-	return s.offset > m.lastHit && s.offset >= m.o.copied && ended && (m.dstEnd || !m.o.targetOpen)
+	return s.offset > m.lastHit && s.offset >= m.o.copied && ended
 }
 
 func (m *matcher) extra(t digest) {
 	switch {
-	case m.o.targetOpen && t.after == m.lastHit && !m.dstEnd: // behind the range
+	case m.o.targetOpen && t.after == m.lastHit: // behind the range
 		m.dstKeys.forget(t)
 	case m.lastHit < 0 && m.o.sourceCut:
 		m.dstKeys.forget(t)

@@ -85,7 +85,13 @@ func TestMatch(t *testing.T) {
 		{"the source lost its first", "c=3", "a=1 b=2 c=3", matchOptions{sourceCut: true}, Counts{Matched: 1, ExpiredSource: 2}, nil},
 		{"the target lost all", "a=1 b=2", "", matchOptions{targetCut: true}, Counts{Pending: 2}, nil},
 		{"behind the range", "a=1 b=2", "a=1 b=2 c=3 d=4", matchOptions{targetOpen: true}, Counts{Matched: 2}, nil},
-		{"the last of a range is lost", "a=1 b=2", "a=1 c=3 d=4 e=5 f=6 g=7 h=8", matchOptions{targetOpen: true, lookAhead: 4}, Counts{Matched: 1, Missing: 1}, missing(1)},
+		{"the last of a range is lost", "a=1 b=2 c=3 d=4", "a=1 c=3 d=4 e=5", matchOptions{targetOpen: true, end: 2}, Counts{Matched: 1, Missing: 1}, missing(1)},
+		{"one of a range is lost", "a=1 b=2 c=3 d=4", "a=1 c=3 d=4 e=5", matchOptions{targetOpen: true, end: 3}, Counts{Matched: 2, Missing: 1}, missing(1)},
+		{"the last of a range is still to be copied", "a=1 b=2 c=3 d=4", "a=1", matchOptions{targetOpen: true, end: 2}, Counts{Matched: 1, Pending: 1}, nil},
+		{
+			"one of another, and behind the range others", "a=1 b=2 c=3 d=4", "a=1 z=9 b=2 c=3 d=4", matchOptions{targetOpen: true, end: 2},
+			Counts{Matched: 2, Extra: 1}, []Difference{{Kind: diffExtra, SourceOffset: -1, TargetOffset: 101}},
+		},
 		{"compacted on the target", "a=1 b=2 a=3", "b=2 a=3", matchOptions{compacted: true}, Counts{Matched: 2, Compacted: 1}, nil},
 		{"compacted on the source", "b=2 a=3", "a=1 b=2 a=3", matchOptions{compacted: true}, Counts{Matched: 2, Compacted: 1}, nil},
 		{"tombstones go, with what was before them", "a=1 a b=2", "b=2", matchOptions{compacted: true}, Counts{Matched: 1, Compacted: 2}, nil},
@@ -104,7 +110,7 @@ func TestMatch(t *testing.T) {
 				tc.o.copied = -1
 			}
 			got, diffs := match(src, dst, tc.o)
-			if got.Source != int64(len(src.recs)) || got.Target > int64(len(dst.recs)) {
+			if tc.o.end == 0 && got.Source != int64(len(src.recs)) || got.Target > int64(len(dst.recs)) {
 				t.Errorf("%d and %d read", got.Source, got.Target)
 			}
 			got.Source, got.Target = 0, 0

@@ -10,6 +10,9 @@ import (
 	"github.com/connectd/connectd/internal/client"
 )
 
+// behind is how much of the source is read behind a short range, to see what the target has from there.
+const behind = 1000
+
 // samples is into how many pieces a sample is spread.
 const samples = 10
 
@@ -88,6 +91,10 @@ func (p *pair) bounds() (err error) {
 		p.dstFirst, p.dstEnd = ask(p.dst, p.remote, client.Earliest), ask(p.dst, p.remote, client.Latest)
 	}
 	p.srcFirst, p.srcEnd = ask(p.src, p.tp, client.Earliest), ask(p.src, p.tp, client.Latest)
+	end := p.srcEnd
+	if at, early := p.v.ends[p.tp]; early {
+		end = min(at, end)
+	}
 	bound := func(b Bound, none int64) int64 {
 		switch {
 		case !b.Given:
@@ -101,7 +108,7 @@ func (p *pair) bounds() (err error) {
 		return p.srcEnd
 	}
 	p.from = max(p.srcFirst, bound(p.v.o.From, p.srcFirst))
-	p.to = min(p.srcEnd, bound(p.v.o.To, p.srcEnd))
+	p.to = min(end, bound(p.v.o.To, end))
 	if p.v.o.Last > 0 {
 		p.from = max(p.from, p.to-p.v.o.Last)
 	}
@@ -141,9 +148,16 @@ func (p *pair) piece(from, to int64) (Counts, []Difference, error) {
 	dst := &scan{ctx: p.ctx, r: p.dst, tp: p.remote, seed: seed, read: &p.v.p.TargetRead}
 	o := matchOptions{
 		lookAhead: p.v.o.LookAhead, compacted: p.compacted(), copied: p.copied(), most: p.v.o.Differences,
-		sourceCut: from > 0, targetCut: p.dstFirst > 0, targetOpen: to < p.srcEnd,
+		sourceCut: from > 0, targetCut: p.dstFirst > 0, targetOpen: to < p.srcEnd || p.v.ends != nil, end: to,
 	}
-	skipped, err := p.align(src, dst, from, to)
+	if o.lookAhead <= 0 {
+		o.lookAhead = defaultLookAhead
+	}
+	beyond := to
+	if o.targetOpen {
+		beyond = min(p.srcEnd, to+min(int64(o.lookAhead), max(behind, to-from)))
+	}
+	skipped, err := p.align(src, dst, from, beyond)
 	if err != nil {
 		return Counts{}, nil, err
 	}

@@ -143,7 +143,7 @@ func TestVerify(t *testing.T) {
 			if d := cmp.Diff(tc.want, r.Total); d != "" {
 				t.Errorf("(-want +got)\n%s", d)
 			}
-			if p.Done.Load() != 1 || p.Partitions.Load() != 1 || p.Read.Load() != r.Total.Source {
+			if p.Done.Load() != 1 || p.Partitions.Load() != 1 || p.Read.Load() < r.Total.Source {
 				t.Errorf("progress: %d of %d, %d records", p.Done.Load(), p.Partitions.Load(), p.Read.Load())
 			}
 		})
