@@ -131,6 +131,7 @@ func TestDedicatedMode(t *testing.T) {
 	}
 	awaitSharedFlow(t, "A/B", n1, n2)
 	awaitSharedFlow(t, "B/A", n1, n2)
+	awaitProgress(t, n2, "A/B")
 	for _, bootstrap := range []string{c.a, c.b} {
 		awaitSome(t, bootstrap, "heartbeats")
 	}
@@ -214,11 +215,49 @@ func awaitSharedFlow(t *testing.T, flow string, nodes ...*node) {
 	})
 }
 
+// awaitProgress asks one node how far a flow is, which asks the others for their tasks.
+func awaitProgress(t *testing.T, n *node, flow string) {
+	t.Helper()
+	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+		var got struct {
+			Tasks []struct {
+				Available bool   `json:"available"`
+				Reason    string `json:"reason"`
+			} `json:"tasks"`
+			Partitions []struct {
+				Topic string `json:"topic"`
+			} `json:"partitions"`
+		}
+		if err := n.get(ctx, "/"+flow+"/connectors/MirrorSourceConnector/progress", &got); err != nil {
+			return err
+		}
+		orders := 0
+		for _, p := range got.Partitions {
+			if p.Topic == "orders" {
+				orders++
+			}
+		}
+		for _, task := range got.Tasks {
+			if !task.Available {
+				return fmt.Errorf("a task does not tell: %+v", got)
+			}
+		}
+		if len(got.Tasks) == 0 || orders != 4 {
+			return fmt.Errorf("progress of %d partitions of 4: %+v", orders, got)
+		}
+		return nil
+	})
+}
+
 // TestDedicatedModeContinuesJava: Java's dedicated mode and connectd take turns by one file, and no topic is copied anew.
 func TestDedicatedModeContinuesJava(t *testing.T) {
 	t.Parallel()
 	c := newTwoClusters(t)
-	c.props["B->A.enabled"] = "false"
+	maps.Copy(c.props, map[string]string{
+		"B->A.enabled": "false", "emit.heartbeats.enabled": "false",
+		// Else Java looks through all of its class path for plugins, several times.
+		"plugin.discovery": "service_load", "B.plugin.discovery": "service_load",
+	})
 	createTopic(t, c.a, "orders", 4, nil)
 	s := newStream("orders", 4)
 	file := c.file(t, nil)

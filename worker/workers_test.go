@@ -45,6 +45,8 @@ type workers struct {
 	props  map[string]string
 	// log gets what the workers log, where it is not nil.
 	log io.Writer
+	// flow makes the workers nodes of the dedicated mode without REST, where it is not nil.
+	flow *worker.Flow
 }
 
 type testWorker struct {
@@ -118,7 +120,7 @@ func (c *workers) add() *testWorker {
 	}))
 	w, err := worker.New(context.Background(), worker.Config{
 		Conf: conf, Registry: registry, Kafka: c.kafka, Group: client, Logs: logs, Version: "test", Commit: "none",
-		Resolve: resolveSecrets,
+		Resolve: resolveSecrets, Flow: c.flow,
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -146,7 +148,12 @@ func (c *workers) add() *testWorker {
 		}
 	})
 	c.all = append(c.all, tw)
-	tw.eventually(func() error { return tw.expect(http.StatusOK, "GET", "/health", nil, nil) })
+	tw.eventually(func() error {
+		if c.flow != nil {
+			return tw.Health(c.t.Context())
+		}
+		return tw.expect(http.StatusOK, "GET", "/health", nil, nil)
+	})
 	return tw
 }
 
