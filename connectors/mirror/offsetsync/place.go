@@ -24,26 +24,31 @@ const nothing = int64(math.MaxInt64)
 // locate finds out what is known of a position.
 func (p *Pieces) locate(up int64) place {
 	p.build()
-	// The first run that holds the position, or begins behind it.
-	next, _ := slices.BinarySearchFunc(p.runs, up, func(r Run, up int64) int { return cmp.Compare(r.End(), up+1) })
+	// The first span that reaches behind the position.
 	i, _ := slices.BinarySearchFunc(p.spans, up, func(s span, up int64) int { return cmp.Compare(s.to, up+1) })
-	at := place{upEnd: -1, right: nothing}
-	if next < len(p.runs) {
-		at.right = p.least[next]
-	}
-	if next > 0 {
-		at.upEnd, at.downEnd = p.runs[next-1].End(), p.runs[next-1].DownEnd()
-	}
 	inside := i < len(p.spans) && p.spans[i].from <= up
-	before := i == 0 && !inside && up < p.origin
 	switch {
-	case next < len(p.runs) && (inside && !p.spans[i].doubtful || before):
-		at.known, at.at = true, p.runs[next].at(up)
-		if next+1 < len(p.runs) && p.least[next+1] < at.at {
-			at.at, at.early = p.least[next+1], true
+	case inside && !p.spans[i].doubtful:
+		runs := p.runsOf(&p.spans[i])
+		n, _ := slices.BinarySearchFunc(runs, up, func(r Run, up int64) int { return cmp.Compare(r.End(), up+1) })
+		if n < len(runs) {
+			return p.found(runs[n].at(up), i+1)
 		}
-	case inside && p.spans[i].doubtful || before:
-		// Whatever was there is gone from the target.
+		return p.first(i + 1)
+	case !inside && i == 0 && up < p.origin:
+		return p.first(0)
+	}
+	at := place{upEnd: -1, right: nothing}
+	if i < len(p.spans) {
+		at.right = p.least[i]
+	}
+	for j := i - 1; j >= 0; j-- {
+		if s := &p.spans[j]; !s.empty {
+			at.upEnd, at.downEnd = s.upEnd, s.downTo
+			break
+		}
+	}
+	if inside { // whatever was there is gone from the target
 		at.known, at.early = at.upEnd >= 0 || at.right != nothing, true
 		at.at = at.right
 		if at.upEnd >= 0 {
@@ -51,4 +56,22 @@ func (p *Pieces) locate(up int64) place {
 		}
 	}
 	return at
+}
+
+// first is the first record of the spans from one on.
+func (p *Pieces) first(i int) place {
+	for ; i < len(p.spans); i++ {
+		if s := &p.spans[i]; !s.empty {
+			return p.found(s.down, i+1)
+		}
+	}
+	return place{upEnd: -1, right: nothing}
+}
+
+// found is a record, unless something behind it, from span next on, lies before it in the target.
+func (p *Pieces) found(at int64, next int) place {
+	if next < len(p.spans) && p.least[next] < at {
+		return place{known: true, at: p.least[next], early: true}
+	}
+	return place{known: true, at: at}
 }
