@@ -12,8 +12,13 @@ import (
 	"github.com/connectd/connectd/internal/client"
 )
 
-// clearInterval is how often pieces are cleared away.
-const clearInterval = time.Hour
+const (
+	// clearInterval is how often pieces are cleared away.
+	clearInterval = time.Hour
+	// piecesSegment is segment.bytes of their topic. Segments of the map are written again and again as they grow, and only what
+	// lies in closed segments of the log is compacted: smaller ones are sooner read from the beginning.
+	piecesSegment = "67108864"
+)
 
 // syncsKeeper makes the topics of offset syncs and of pieces, and clears pieces away that tell of records which the source no
 // longer has.
@@ -42,6 +47,7 @@ func keepSyncs(clients Clients, s *settings, src Admin, log *slog.Logger) (*sync
 		syncs:  compacted(s.policy.offsetSyncsTopic(alias), s.syncs.replication, propSyncsRF),
 		pieces: compacted(s.policy.piecesTopic(alias), s.syncs.replication, propSyncsRF),
 	}
+	k.pieces.Config["segment.bytes"] = piecesSegment
 	admin, err := clients.Admin(s.clientProps(side, "admin", "offset-syncs-"+side+"-admin"))
 	if err != nil {
 		return nil, fmt.Errorf("%s.cluster.*: %w", side, err)
