@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ type checkpointTask struct {
 	clients Clients
 	s       *checkpointSettings
 	log     *slog.Logger
+	notes   *reasons
 	groups  []string
 	topic   string // of checkpoints
 
@@ -44,6 +46,7 @@ func (t *checkpointTask) Start(_ context.Context, tc connect.SourceTaskContext, 
 	}
 	s.asTask()
 	t.s, t.log, t.groups = s, tc.Logger(), taskGroups(props)
+	t.notes = newReasons(tc)
 	t.topic = s.policy.checkpointsTopic(s.source)
 	t.where = newTranslation(t.log)
 	t.newest, t.pending, t.wrote = checkpoints{}, checkpoints{}, checkpoints{}
@@ -106,15 +109,27 @@ func (t *checkpointTask) Stop() error {
 
 // run reads the checkpoints of before, then commits on the target now and then.
 func (t *checkpointTask) run(ctx context.Context, saved *follower) {
-	if !t.load(ctx, saved) || t.s.sync == 0 {
+	if !t.load(ctx, saved) {
+		return
+	}
+	t.mu.Lock()
+	t.logs = slices.DeleteFunc(t.logs, func(l Logs) bool { return l == saved.logs })
+	t.mu.Unlock()
+	saved.logs.Close() // it is read once only
+	if t.s.sync == 0 {
 		return
 	}
 	tick := time.NewTicker(t.s.sync)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if err := t.syncOnce(ctx); err != nil && ctx.Err() == nil {
+		err := t.syncOnce(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
 			t.log.Warn("committing translated positions on the target failed; it will be tried again", "error", err)
 		}
+		t.notes.set(whileCommitting, err)
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
@@ -131,10 +146,12 @@ func (t *checkpointTask) load(ctx context.Context, saved *follower) bool {
 			t.newest = found
 			t.wrote = found.clone() // most likely they were committed, too
 			t.mu.Unlock()
+			t.notes.set(whileLoading, nil)
 			close(t.loaded)
 			return true
 		}
 		if ctx.Err() == nil {
+			t.notes.set(whileLoading, fmt.Errorf("target cluster %s: the checkpoints of before can't be read: %w", t.s.target, err))
 			t.log.Warn("the checkpoints of before can't be read, so there are no new ones", "retry in", wait, "error", err)
 		}
 		select {
@@ -186,6 +203,10 @@ func (t *checkpointTask) emit(ctx context.Context) ([]connect.SourceRecord, erro
 		}
 		t.log.Warn("the positions of consumer groups can't be translated; it will be tried again", "error", err)
 	}
+	if err == nil && !done {
+		err = t.where.lacks()
+	}
+	t.notes.set(whileLooking, err)
 	if done {
 		t.first = false
 	}

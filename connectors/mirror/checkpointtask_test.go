@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,6 +150,71 @@ func TestPiecesComeBeforeSyncs(t *testing.T) {
 		f.source.add("mm2-offset-pieces.T.internal", 0, client.ConsumedRecord{Key: key, Value: value})
 		time.Sleep(retryMost)
 		expect(t, said(t, tk), "g S.in-0 50->1050")
+	})
+}
+
+// TestACopyThatWasMadeAnew: what checkpoints say of the old copy must not have anybody skip the new one.
+func TestACopyThatWasMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := groupsLink(t)
+		f.source.group("g", "Stable", at{in(0): 99})
+		tellCheckpoint(f, "g", 0, 99, 5000)
+		key, value := (&offsetsync.Segment{Topic: "in", First: 50, Lifetime: 1, Runs: []offsetsync.Run{{Up: 50, Down: 0, N: 50, Times: 1}}}).Encode()
+		f.source.topic("mm2-offset-pieces.T.internal", 1, 1)
+		f.source.add("mm2-offset-pieces.T.internal", 0, client.ConsumedRecord{Key: key, Value: value})
+		tk := startCheckpoints(t, f, "g")
+		expect(t, said(t, tk), "g S.in-0 99->49")
+		expect(t, said(t, tk), "")
+	})
+}
+
+// noting is a context that keeps what a task notes.
+type noting struct {
+	*connecttest.SourceTaskContext
+	mu   sync.Mutex
+	text string
+}
+
+func (n *noting) Note(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.text = text
+}
+
+func (n *noting) holds(t *testing.T, want string) {
+	t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if want == "" && n.text != "" || !strings.Contains(n.text, want) {
+		t.Errorf("the status says %q, want %q", n.text, want)
+	}
+}
+
+func TestStatusSaysWhatIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := groupsLink(t)
+		syncs := f.source.topics["mm2-offset-syncs.T.internal"]
+		delete(f.source.topics, syncs.Name)
+		f.source.group("g", "Stable", at{in(0): 99})
+		status := &noting{SourceTaskContext: connecttest.NewSourceTaskContext(t, &connecttest.Offsets{})}
+		tk := &checkpointTask{clients: f}
+		if err := tk.Start(t.Context(), status, props(append(syncing, propTaskGroups, "g", "emit.checkpoints.interval.seconds", "1")...)); err != nil {
+			t.Fatal(err)
+		}
+		said(t, tk)
+		status.holds(t, "waiting for the offset-syncs topic")
+		f.target.edit(func() { f.target.fail = errors.New("gone") })
+		time.Sleep(3 * time.Second)
+		said(t, tk)
+		status.holds(t, "target cluster T: gone")
+		f.target.edit(func() { f.target.fail = nil })
+		f.source.topic(syncs.Name, 1, 1)
+		time.Sleep(retryMost)
+		said(t, tk)
+		status.holds(t, "")
+		if err := tk.Stop(); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

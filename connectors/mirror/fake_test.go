@@ -161,7 +161,9 @@ func (f *fakeClients) Reader(props map[string]string) (Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.mu.Lock()
 	f.readerProps = props
+	f.mu.Unlock()
 	return &fakeReader{cluster: c, f: f}, nil
 }
 

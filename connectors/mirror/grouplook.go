@@ -36,7 +36,7 @@ func (t *checkpointTask) look(ctx context.Context) (bool, error) {
 		if p.down < 0 {
 			continue
 		}
-		if cp := p.checkpoint(); t.newest.news(cp) {
+		if cp := p.checkpoint(); t.newest.news(cp, p.exact) {
 			t.newest.put(cp)
 			t.pending.put(cp)
 		}

@@ -36,10 +36,11 @@ func (c checkpoints) clone() checkpoints {
 }
 
 // news tells whether a checkpoint says something that the one before did not. As in Java a group never goes back on the
-// target, unless it went back on the source.
-func (c checkpoints) news(cp offsetsync.Checkpoint) bool {
+// target, unless it went back on the source; and unless it is known exactly that it belongs further back, as it does when the
+// copy was made anew.
+func (c checkpoints) news(cp offsetsync.Checkpoint, exact bool) bool {
 	last, has := c.get(cp.Group, connect.TopicPartition{Topic: cp.Topic, Partition: cp.Partition})
-	return !has || cp.Upstream < last.Upstream || cp.Downstream > last.Downstream
+	return !has || cp.Upstream < last.Upstream || cp.Downstream > last.Downstream || exact && cp.Downstream < last.Downstream
 }
 
 // due gives the positions that the target lacks for a group without members there. at is where it stands on the target, wrote

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -21,6 +22,10 @@ type translation struct {
 	pieces topicState
 	bad    map[string]bool
 }
+
+// errNoSyncs is why a link without offset syncs has no checkpoints.
+var errNoSyncs = errors.New("waiting for the offset-syncs topic, which MirrorSource makes: is there one for this link, with the same aliases, " +
+	"replication.policy.* and offset-syncs.topic.location, and without emit.offset-syncs.enabled=false?")
 
 // topicState is how far one topic is known. What a topic tells must not be used before it was read to its end: what comes
 // later may take it back.
@@ -115,6 +120,16 @@ func (t *translation) strange(topic string, r client.LogRecord, err error) {
 		t.bad[topic] = true
 		t.log.Warn("a record of an internal topic of the mirror can't be read; it and others like it are left out", "topic", topic, "offset", r.Offset, "error", err)
 	}
+}
+
+// lacks tells of a topic that is waited for; nil if it is only being read.
+func (t *translation) lacks() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.syncs.log == nil && t.syncs.missing {
+		return errNoSyncs
+	}
+	return nil
 }
 
 func (t *translation) translate(tp connect.TopicPartition, upstream int64) (int64, offsetsync.Quality) {
