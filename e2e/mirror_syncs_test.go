@@ -227,33 +227,36 @@ func readTranslator(t testing.TB, bootstrap string) (tr offsetsync.Translator) {
 
 var printedSync = regexp.MustCompile(`OffsetSync\{topicPartition=in-(\d), upstreamOffset=(\d+), downstreamOffset=(\d+)\}`)
 
-// javaReadsSyncs has Java's formatter read the syncs.
+// javaReadsSyncs has Java's formatter read the syncs, until they tell of the last records.
 func javaReadsSyncs(t *testing.T, bootstrap string, src, dst map[int32]*partitionContents) {
 	t.Helper()
 	java := testkit.StartJava(t, filepath.Join("testdata", "mirror", "ReadGroups.java"), bootstrap)
-	answer := string(java.Ask([]byte("format sync mm2-offset-syncs.T.internal")))
-	found := printedSync.FindAllStringSubmatch(answer, -1)
-	if len(found) < 20 || len(found) != strings.Count(answer, "OffsetSync{") {
-		t.Fatalf("Java reads %s", answer)
+	number := func(s string) int64 {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
 	}
-	newest := map[int32]int64{}
-	for _, f := range found {
-		number := func(i int) int64 {
-			n, err := strconv.ParseInt(f[i], 10, 64)
-			if err != nil {
-				t.Fatal(err)
+	testkit.Eventually(t, time.Minute, func(context.Context) error {
+		answer := string(java.Ask([]byte("format sync mm2-offset-syncs.T.internal")))
+		found := printedSync.FindAllStringSubmatch(answer, -1)
+		if len(found) == 0 || len(found) != strings.Count(answer, "OffsetSync{") {
+			return fmt.Errorf("Java reads %s", answer)
+		}
+		newest := map[int32]int64{}
+		for _, f := range found {
+			p, up, down := int32(number(f[1])), number(f[2]), number(f[3])
+			same(t, src[p], dst[p], up, down)
+			newest[p] = max(newest[p], up)
+		}
+		for p, c := range src {
+			if newest[p] != c.last() {
+				return fmt.Errorf("the newest sync of partition %d is that of %d, not of the last record, %d", p, newest[p], c.last())
 			}
-			return n
 		}
-		p := int32(number(1))
-		same(t, src[p], dst[p], number(2), number(3))
-		newest[p] = max(newest[p], number(2))
-	}
-	for p, c := range src {
-		if newest[p] != c.last() {
-			t.Errorf("the newest sync of partition %d is that of %d, not of the last record, %d", p, newest[p], c.last())
-		}
-	}
+		return nil
+	})
 }
 
 // same holds the record at an offset of the source against that at one of the target.
