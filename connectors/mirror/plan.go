@@ -17,10 +17,8 @@ const (
 	propPartitions = "task.assigned.partitions"
 	propTaskIndex  = "task.index"
 
-	// What Kafka's mirrors do not have, and only where it is needed: how many tasks there are, if fewer than tasks.max; and
-	// topics that were made anew while the connector ran, with their ids.
-	propTaskCount = "task.count"
-	propMadeAnew  = "task.topics.made.anew"
+	// What Kafka's mirrors do not have: topics that were made anew while the connector ran, with their ids.
+	propMadeAnew = "task.topics.made.anew"
 )
 
 // taskProps are the connector's properties without those that running tasks take over.
@@ -60,9 +58,6 @@ func divide(props map[string]string, tps []connect.TopicPartition, maxTasks int,
 		c := maps.Clone(props)
 		c[propPartitions] = strings.Join(lists[i], ",")
 		c[propTaskIndex] = strconv.Itoa(i)
-		if n < maxTasks {
-			c[propTaskCount] = strconv.Itoa(n)
-		}
 		if len(marks[i]) > 0 {
 			c[propMadeAnew] = strings.Join(marks[i], ",")
 		}

@@ -51,8 +51,7 @@ func (t *task) identify(ctx context.Context) error {
 		t.kept = time.Time{}
 		t.keepLineages(ctx, time.Now())
 	}
-	t.known = true
-	t.limit(time.Now(), t.limits)
+	t.known, t.recount = true, true
 	return t.assign(t.reader)
 }
 

@@ -9,7 +9,11 @@ import (
 )
 
 const (
+	// A measurement comes every second, and less often for many partitions: librdkafka searches its topics for each end.
 	measureEvery = time.Second
+	measureEach  = 500 * time.Microsecond
+	// restful is how many measurements pass until the end is asked for of a partition that was at it and stood still.
+	restful = 30
 	// rateMemory is over how long rates are a mean: what is older weighs less and less.
 	rateMemory = 10 * time.Second
 )
@@ -21,6 +25,7 @@ type counters struct {
 	records, bytes int64
 	newest         time.Time     // timestamp of the newest record, zero for unknown
 	throttled      time.Duration // paused for the limit of its topic
+	end            int64         // of the partition as last asked for, -1 for unknown
 
 	// As of the last measurement.
 	atRecords, atBytes int64
@@ -55,6 +60,7 @@ type gauge struct {
 	throttled time.Duration // of all partitions: the link's limit
 	quota     time.Duration // of readers that were closed: the brokers' quotas
 	at        time.Time
+	turn      int
 
 	mu   sync.Mutex
 	last []connect.PartitionProgress
@@ -70,18 +76,22 @@ func (t *task) Progress() []connect.PartitionProgress {
 // measure renews what Progress tells, now and then.
 func (t *task) measure(now time.Time) {
 	d := now.Sub(t.gauge.at)
-	if t.reader == nil || d < measureEvery {
+	if t.reader == nil || d < max(measureEvery, time.Duration(len(t.parts))*measureEach) {
 		return
 	}
 	if t.gauge.at.IsZero() {
 		d = 0
 	}
 	t.gauge.at = now
+	t.gauge.turn++
 	held := t.gauge.throttled + t.gauge.quota + t.reader.Throttled()
 	linkWaits := t.slow.link.wait(now) > 0
 	out := make([]connect.PartitionProgress, 0, len(t.parts))
 	for tp, p := range t.parts {
 		c := &p.count
+		if c.records != c.atRecords || c.end != p.next || (t.gauge.turn+int(tp.Partition))%restful == 0 {
+			c.end = t.reader.End(tp)
+		}
 		c.recordRate.add(c.records-c.atRecords, d)
 		c.byteRate.add(c.bytes-c.atBytes, d)
 		c.atRecords, c.atBytes = c.records, c.bytes
@@ -90,7 +100,7 @@ func (t *task) measure(now time.Time) {
 		if slowed {
 			throttled += now.Sub(since)
 		}
-		pp := progressOf(now, p.next, t.reader.End(tp), c)
+		pp := progressOf(now, p.next, c.end, c)
 		pp.Topic, pp.Target, pp.Partition, pp.ThrottledMs = tp.Topic, p.remote, tp.Partition, throttled.Milliseconds()
 		switch k := t.parked[tp]; {
 		case k != nil:

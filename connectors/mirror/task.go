@@ -37,6 +37,7 @@ type task struct {
 	parked  map[connect.TopicPartition]*parking
 	events  []event
 	noted   string
+	recount bool // share is to be found out anew
 	limits  limits
 	slow    throttle
 	slowed  map[connect.TopicPartition]time.Time // paused for the limit of their topic, since
@@ -83,7 +84,7 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	}
 	t.s, t.log, t.reset = s, tc.Logger(), s.offsetReset()
 	t.notes, _ = tc.(connect.Noter)
-	t.share = shareOf(props)
+	t.share = 1 / float64(mostTasks(props))
 	t.gone, t.parked = map[connect.TopicPartition]error{}, map[connect.TopicPartition]*parking{}
 	t.slowed, t.keep = map[connect.TopicPartition]time.Time{}, map[connect.TopicPartition]lineage{}
 	if err := t.positions(ctx, tc.Offsets(), tps); err != nil {
@@ -191,6 +192,9 @@ func (t *task) poll(ctx context.Context) ([]connect.SourceRecord, error) {
 	}
 	if err := t.watch(ctx); err != nil {
 		return nil, err
+	}
+	if t.recount {
+		t.countTasks(ctx)
 	}
 	if len(t.gone) > 0 {
 		if err := t.settle(ctx); err != nil {

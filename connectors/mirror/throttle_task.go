@@ -1,9 +1,11 @@
 package mirror
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -14,16 +16,48 @@ const mostPause = 500 * time.Millisecond
 
 var _ connect.Reconfigurable = (*task)(nil)
 
-// shareOf gives a task's part of the link: the partitions are dealt out evenly.
-func shareOf(props map[string]string) float64 {
-	n, err := strconv.Atoi(props[propTaskCount])
-	if err != nil || n < 1 {
-		// Not told: there are as many tasks as there may be. One that has several partitions proves it.
-		if n, err = strconv.Atoi(props["tasks.max"]); err != nil || n < 1 {
-			n = 1
+// mostTasks is how many tasks the connector may have.
+func mostTasks(props map[string]string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(props["tasks.max"]))
+	if err != nil {
+		return 1
+	}
+	return max(1, n)
+}
+
+// countTasks finds out the task's share of the link. Partitions are dealt out evenly, so that a task with several proves that
+// there are as many tasks as there may be; one with a single partition may be one of fewer, and counts what there is to copy.
+func (t *task) countTasks(ctx context.Context) {
+	t.recount = false
+	most := mostTasks(t.s.props)
+	t.share = 1 / float64(most)
+	if most > 1 && len(t.parts) == 1 && t.limits.link >= 0 {
+		n, err := t.countPartitions(ctx)
+		if err != nil {
+			t.log.Debug("it can't be found out how many tasks the connector has; the limit is taken for all that it may have", "error", err)
+		} else {
+			t.share = 1 / float64(min(max(n, 1), most))
 		}
 	}
-	return 1 / float64(n)
+	t.limit(time.Now(), t.limits)
+}
+
+// countPartitions counts what the link copies.
+func (t *task) countPartitions(ctx context.Context) (n int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
+	defer cancel()
+	a, err := t.clients.Admin(t.s.clientProps(sourceSide, "admin", "replication-source-admin"))
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	topics, err := a.Shapes(ctx)
+	for name, shape := range topics {
+		if t.s.filter.copies(name) {
+			n += int(shape.Partitions)
+		}
+	}
+	return n, err
 }
 
 // Reconfigure implements connect.Reconfigurable: it takes new limits over.
@@ -36,6 +70,7 @@ func (t *task) Reconfigure(props map[string]string) {
 		return
 	}
 	t.limit(time.Now(), l)
+	t.recount = true
 }
 
 // limit sets limits. The caller holds mu.

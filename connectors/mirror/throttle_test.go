@@ -133,11 +133,36 @@ func TestTopicLimit(t *testing.T) {
 	})
 }
 
+// TestShare has a task find out how many there are.
 func TestShare(t *testing.T) {
-	for want, p := range map[float64]map[string]string{1: {}, .25: {"tasks.max": "4"}, .5: {"tasks.max": "4", propTaskCount: "2"}} {
-		if got := shareOf(p); got != want {
-			t.Errorf("%v: %v", p, got)
-		}
+	for name, c := range map[string]struct {
+		list, most string
+		want       float64
+	}{
+		"one task":          {"a-0", "1", 1},
+		"all there may be":  {"a-0,b-0", "4", .25},
+		"fewer":             {"a-0", "4", 1. / 3},
+		"as many as topics": {"a-0", "2", .5},
+		"not told":          {"a-0", "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakes(t)
+				f.source.topic("a", 2, 1)
+				f.source.topic("b", 1, 1)
+				f.source.topic("T.back", 7, 1)
+				l := live(t, f, nil, c.list, "tasks.max", c.most, propThrottle, "1000")
+				l.copies(time.Second)
+				if l.share != c.want {
+					t.Errorf("the share is %v", l.share)
+				}
+				f.source.topic("c", 9, 1)
+				l.copies(2 * watchInterval)
+				if n := mostTasks(map[string]string{"tasks.max": c.most}); l.share != 1/float64(n) {
+					t.Errorf("the share is %v when there is more", l.share)
+				}
+			})
+		})
 	}
 }
 

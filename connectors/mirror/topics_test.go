@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
 )
 
@@ -281,17 +280,6 @@ func TestOwnProperties(t *testing.T) {
 	}
 	if tp := taskProps(p); tp[propThrottle]+tp[propThrottleTopics] != "" || tp[propPartitionErrors] != "fail" || p[propThrottle] == "" {
 		t.Error(tp)
-	}
-}
-
-// TestTaskCount is told only where tasks.max does not tell it.
-func TestTaskCount(t *testing.T) {
-	tps := []connect.TopicPartition{{Topic: "a"}, {Topic: "b"}}
-	if c := divide(map[string]string{}, tps, 2, nil); c[0][propTaskCount] != "" {
-		t.Error(c)
-	}
-	if c := divide(map[string]string{}, tps, 5, nil); len(c) != 2 || c[1][propTaskCount] != "2" {
-		t.Error(c)
 	}
 }
 

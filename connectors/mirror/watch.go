@@ -23,6 +23,7 @@ func (t *task) watch(ctx context.Context) error {
 	}
 	t.watched = time.Now()
 	t.looks++
+	t.recount = t.limits.link >= 0
 	if every := 1 + len(t.parts)/1000; t.looks%every == 0 {
 		// The connector looks more often, unless it runs on a Java worker.
 		if err := t.sameTopics(ctx, t.going()); err != nil && ctx.Err() == nil {
