@@ -207,7 +207,7 @@ func awaitSharedFlow(t *testing.T, flow string, nodes ...*node) {
 			}
 		}
 		for _, n := range nodes {
-			if !workers[n.id+"/"+flow] {
+			if !workers[n.id+"/"+strings.Replace(flow, "/", "->", 1)] {
 				return fmt.Errorf("nothing of %s runs on %s, but on %v", flow, n.id, workers)
 			}
 		}

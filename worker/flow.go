@@ -2,10 +2,12 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -35,14 +37,23 @@ type FlowConnector struct {
 // noURL is what Java's dedicated mode tells the group for a URL when it has no internal REST server.
 const noURL = "NOTUSED"
 
-// addresses are the URL for the group and the worker id for statuses. The id tells nodes apart where they have addresses; without
-// one it is Java's.
+// addresses are the URL for the group and the worker id for statuses, which tells nodes apart as Java's does: by address and flow, or
+// for want of an address by host name, flow and a random part.
 func (f *Flow) addresses() (groupURL, id string) {
 	u, err := url.Parse(f.URL)
-	if f.URL == "" || err != nil {
-		return noURL, f.Name
+	if f.URL != "" && err == nil {
+		return f.URL, u.Host + "/" + f.Name
 	}
-	return f.URL, u.Host + f.Path
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return noURL, host + "/" + f.Name + "/" + rand.Text()
+}
+
+// peer is where a node serves this flow, by the worker id in its statuses.
+func (f *Flow) peer(scheme, workerID string) string {
+	return scheme + "://" + strings.TrimSuffix(workerID, "/"+f.Name) + f.Path
 }
 
 // reaches tells whether task configs can be handed to the leader. Where they can't, the worker that runs a connector writes them

@@ -66,6 +66,9 @@ func (w *Worker) tellsProgress(c *cluster.Connector) bool {
 // peerURL is where a worker is reached by the id that its statuses have: as this one is.
 func (w *Worker) peerURL(workerID string) string {
 	scheme, _, _ := strings.Cut(w.url, "://")
+	if f := w.cfg.Flow; f != nil {
+		return f.peer(scheme, workerID)
+	}
 	return scheme + "://" + workerID
 }
 
