@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,21 +100,20 @@ func readConfig(file string) (map[string]string, error) {
 		Name   string         `json:"name"`
 		Config map[string]any `json:"config"`
 	}
-	if err := json.Unmarshal(data, &body); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	err = numbersAsWritten(data, &body)
+	if err == nil && body.Config == nil {
+		err = numbersAsWritten(data, &body.Config)
 	}
-	if body.Config == nil {
-		if err := json.Unmarshal(data, &body.Config); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	props := map[string]string{}
 	for name, value := range body.Config {
 		switch v := value.(type) {
 		case string:
 			props[name] = v
-		case bool, float64:
-			props[name] = strings.TrimSpace(fmt.Sprint(v))
+		case bool, json.Number:
+			props[name] = fmt.Sprint(v)
 		default:
 			return nil, fmt.Errorf("%s: the value of %s is no text", file, name)
 		}
@@ -122,6 +122,13 @@ func readConfig(file string) (map[string]string, error) {
 		props["name"] = body.Name
 	}
 	return props, nil
+}
+
+// numbersAsWritten decodes JSON, and leaves numbers as their text.
+func numbersAsWritten(data []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	return dec.Decode(into)
 }
 
 // fileLinks are the links of a file.
@@ -251,10 +258,10 @@ func getJSON(ctx context.Context, at string, into any) error {
 	case err != nil:
 		return err
 	case status != http.StatusOK:
-		return fmt.Errorf("%s answered %d: %s", at, status, strings.TrimSpace(string(body)))
+		return fmt.Errorf("%s answered %d: %s", redacted(at), status, strings.TrimSpace(string(body)))
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s: %w", at, err)
+		return fmt.Errorf("%s: %w", redacted(at), err)
 	}
 	return nil
 }
@@ -265,4 +272,13 @@ func (c cli) printJSON(doc any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(doc)
+}
+
+// redacted is an address without the password in it.
+func redacted(at string) string {
+	u, err := url.Parse(at)
+	if err != nil {
+		return "the worker"
+	}
+	return u.Redacted()
 }

@@ -102,7 +102,8 @@ func (f *verifyFlags) check(now time.Time) (err error) {
 		{"last", f.o.Last, 0},
 		{"sample", f.o.Sample, 0},
 		{"look-ahead", int64(f.o.LookAhead), 1},
-		{"wait", int64(f.o.Wait), 0}, {"parallel", int64(f.o.Parallel), 1},
+		{"wait", int64(f.o.Wait), 0},
+		{"parallel", int64(f.o.Parallel), 1},
 		{"differences", int64(f.o.Differences), 0},
 	} {
 		if n.value < n.least {
