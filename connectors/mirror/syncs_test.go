@@ -112,6 +112,11 @@ func TestSyncsAreWritten(t *testing.T) {
 		if err := tk.CommitRecord(&connect.SourceRecord{SourcePartition: tk.parts[a0].source}, nil); err != nil { // was filtered out
 			t.Fatal(err)
 		}
+		elsewhere := &connect.RecordMetadata{Topic: "other", Offset: 1000}
+		rec := connect.SourceRecord{SourcePartition: tk.parts[a0].source, SourceOffset: connect.Entries{{Key: offsetKey, Value: int64(23)}}, Topic: tk.parts[a0].remote}
+		if err := tk.CommitRecord(&rec, elsewhere); err != nil { // was sent to another topic
+			t.Fatal(err)
+		}
 		time.Sleep(2 * piecesTick)
 		step("a-0:10=0 a-0:14=4 a-0:20=5 a-1:5=5 a-0:22=7")
 		tr := translator(t, f.source, syncsT, piecesT)
