@@ -105,13 +105,8 @@ func (f *failover) run(t *testing.T, url string) {
 	source := mirrorConfig(f.source, f.target, "plain,tx,compacted", 2)
 	source["source.consumer.isolation.level"] = "read_committed"
 	checkpoint := groupsConfig(f.source, f.target, 2)
-	for _, c := range []map[string]string{source, checkpoint} {
-		for _, k := range []string{"key.converter", "value.converter", "header.converter"} {
-			c[k] = "org.apache.kafka.connect.converters.ByteArrayConverter"
-		}
-	}
-	create(t, url, "m", source)
-	create(t, url, "c", checkpoint)
+	create(t, url, "m", copyingBytes(source))
+	create(t, url, "c", copyingBytes(checkpoint))
 	var leaving sync.WaitGroup
 	rounds := failoverGroups + 4
 	each := (f.lag + 4000) / rounds

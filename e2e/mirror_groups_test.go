@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -182,8 +183,11 @@ func TestMirrorGroups(t *testing.T) {
 	createTopic(t, source.Bootstrap, "idle", 1, nil)       // nothing is ever in it
 	createTopic(t, source.Bootstrap, "heartbeats", 1, nil) // of links that end there
 	n := startNode(t, target.Bootstrap, "groups", nil)
-	create(t, n.url, "m", mirrorConfig(source.Bootstrap, target.Bootstrap, "in,idle", 1))
-	create(t, n.url, "beat", heartbeatConfig(source.Bootstrap, target.Bootstrap))
+	for name, conf := range map[string]map[string]string{
+		"m": mirrorConfig(source.Bootstrap, target.Bootstrap, "in,idle", 1), "beat": heartbeatConfig(source.Bootstrap, target.Bootstrap),
+	} {
+		create(t, n.url, name, copyingBytes(conf))
+	}
 	s := newStream("in", 2)
 	producer := kafkaClient(t, source.Bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := s.produce(t.Context(), producer, 2000); err != nil {
@@ -195,13 +199,61 @@ func TestMirrorGroups(t *testing.T) {
 		commit(t, cl, positions{"in": {0: 777, 1: 1000}, "idle": {0: 0}})
 		leave(t, cl, source.Bootstrap, protocol)
 	}
-	create(t, n.url, "c", groupsConfig(source.Bootstrap, target.Bootstrap, 2))
+	create(t, n.url, "c", copyingBytes(groupsConfig(source.Bootstrap, target.Bootstrap, 2)))
 	adm := kadm.NewClient(kafkaClient(t, target.Bootstrap))
 	for protocol := range protocols {
 		awaitStanding(t, adm, protocol, positions{"S.in": {0: 777, 1: 1000}, "S.idle": {0: 0}})
 	}
 	t.Run("Java", func(t *testing.T) { javaReadsGroups(t, target.Bootstrap) })
 	t.Run("Active", func(t *testing.T) { activeGroupsStay(t, source.Bootstrap, target.Bootstrap, adm) })
+	t.Run("HandedOver", func(t *testing.T) {
+		src := kadm.NewClient(kafkaClient(t, source.Bootstrap))
+		// step has a group read all that is new, and waits until it stands where the copy ends, or for Java somewhat before.
+		step := func(produced int64, exact bool) {
+			t.Helper()
+			if err := s.produce(t.Context(), producer, 400); err != nil {
+				t.Fatal(err)
+			}
+			if err := src.CommitAllOffsets(t.Context(), "witness", committable(positions{"in": {0: produced}})); err != nil {
+				t.Fatal(err)
+			}
+			if again := s.verify(t, target.Bootstrap, "S.in"); again > 0 {
+				t.Logf("%d records were copied more than once", again)
+			}
+			testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+				got, err := standing(ctx, adm, "witness")
+				if err != nil {
+					return err
+				}
+				ends, err := adm.ListEndOffsets(ctx, "S.in")
+				if err != nil {
+					return err
+				}
+				end, _ := ends.Lookup("S.in", 0)
+				if at := got["S.in"][0]; at != end.Offset && (exact || at <= end.Offset-200) {
+					err = fmt.Errorf("group witness stands at %d of %d", at, end.Offset)
+				}
+				return err
+			})
+		}
+		step(1200, true)
+		n.Signal(syscall.SIGTERM)
+		j := testkit.StartJavaWorker(t, target.Bootstrap, "groups",
+			testkit.Property("session.timeout.ms", "6000"), testkit.Property("heartbeat.interval.ms", "1000"),
+			testkit.Property("scheduled.rebalance.max.delay.ms", "1000"), testkit.Property("offset.flush.interval.ms", "1000"))
+		step(1400, false)
+		j.Stop()
+		startNode(t, target.Bootstrap, "groups", nil)
+		step(1600, true)
+	})
+}
+
+// copyingBytes has Java copy bytes as they are, as connectd does.
+func copyingBytes(conf map[string]string) map[string]string {
+	for _, k := range []string{"key.converter", "value.converter", "header.converter"} {
+		conf[k] = "org.apache.kafka.connect.converters.ByteArrayConverter"
+	}
+	return conf
 }
 
 // javaReadsGroups reads checkpoints and heartbeats with Java's own classes.
