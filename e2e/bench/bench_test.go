@@ -101,11 +101,17 @@ func pause(b *testing.B, d time.Duration) {
 
 // fill produces records that compress about as well as JSON events do.
 func fill(b *testing.B, bootstrap, topic string, n int) {
-	cl := client(b, bootstrap, kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerBatchMaxBytes(131072),
-		kgo.ProducerLinger(10*time.Millisecond), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(100_000))
+	cl := client(b, bootstrap)
 	if resp, err := kadm.NewClient(cl).CreateTopic(b.Context(), partitions, 1, nil, topic); err != nil || resp.Err != nil {
 		b.Fatal(err, resp.Err)
 	}
+	produceEvents(b, bootstrap, topic, n)
+}
+
+// produceEvents fills the partitions of a topic in turns.
+func produceEvents(b *testing.B, bootstrap, topic string, n int) {
+	cl := client(b, bootstrap, kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerBatchMaxBytes(131072),
+		kgo.ProducerLinger(10*time.Millisecond), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(100_000))
 	rng := rand.New(rand.NewPCG(1, 2))
 	template := sample(rng)
 	for i := range n {
