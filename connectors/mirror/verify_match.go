@@ -184,7 +184,11 @@ func (m *matcher) target(t digest) {
 		return
 	}
 	if m.seen.has(t.all) {
-		m.c.Duplicates++
+		if m.behind() {
+			m.c.Target--
+		} else {
+			m.c.Duplicates++
+		}
 		return
 	}
 	for m.ahead.has(t.all) {
@@ -202,6 +206,10 @@ func (m *matcher) target(t digest) {
 		m.hit(s)
 		return
 	}
+	if m.behind() {
+		m.c.Target--
+		return
+	}
 	t.after = m.lastHit
 	if m.o.compacted {
 		m.dstKeys.open(t)
@@ -211,6 +219,9 @@ func (m *matcher) target(t digest) {
 		m.extra(m.extras.pop())
 	}
 }
+
+// behind tells that the target is behind the range already.
+func (m *matcher) behind() bool { return m.lastHit >= m.o.end }
 
 // hit notes a record that both sides have.
 func (m *matcher) hit(s digest) {

@@ -87,6 +87,7 @@ func TestMatch(t *testing.T) {
 		{"behind the range", "a=1 b=2", "a=1 b=2 c=3 d=4", matchOptions{targetOpen: true}, Counts{Matched: 2}, nil},
 		{"the last of a range is lost", "a=1 b=2 c=3 d=4", "a=1 c=3 d=4 e=5", matchOptions{targetOpen: true, end: 2}, Counts{Matched: 1, Missing: 1}, missing(1)},
 		{"one of a range is lost", "a=1 b=2 c=3 d=4", "a=1 c=3 d=4 e=5", matchOptions{targetOpen: true, end: 3}, Counts{Matched: 2, Missing: 1}, missing(1)},
+		{"what differs behind the range", "a=1 b=2 c=3 d=4 e=5 f=6", "a=1 c=3 z=9 d=4 d=4 f=6", matchOptions{targetOpen: true, end: 2}, Counts{Matched: 1, Missing: 1}, missing(1)},
 		{"the last of a range is still to be copied", "a=1 b=2 c=3 d=4", "a=1", matchOptions{targetOpen: true, end: 2}, Counts{Matched: 1, Pending: 1}, nil},
 		{
 			"one of another, and behind the range others", "a=1 b=2 c=3 d=4", "a=1 z=9 b=2 c=3 d=4", matchOptions{targetOpen: true, end: 2},
