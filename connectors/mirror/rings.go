@@ -51,6 +51,7 @@ type ringWatch struct {
 	src, dst Admin
 	log      *slog.Logger
 	every    time.Duration
+	began    time.Time
 
 	news   chan struct{} // gets one when other links came, changed or went
 	looked chan struct{} // closed after the first look
@@ -75,7 +76,7 @@ func watchRings(ctx context.Context, s *settings, clients Clients, src, dst Admi
 		return nil
 	}
 	w := &ringWatch{
-		s: s, clients: clients, src: src, dst: dst, log: log, every: v.Duration(propCycleInterval), warned: map[string]bool{},
+		s: s, clients: clients, src: src, dst: dst, log: log, every: v.Duration(propCycleInterval), began: time.Now(), warned: map[string]bool{},
 		news: make(chan struct{}, 1), looked: make(chan struct{}), done: make(chan struct{}),
 	}
 	go w.run(ctx)
@@ -156,7 +157,7 @@ func (w *ringWatch) look(ctx context.Context) {
 	}
 	w.read(ctx, one)
 	now := time.Now()
-	own.Written, own.Since = now.UnixMilli(), now.UnixMilli()
+	own.Written, own.Since = now.UnixMilli(), w.began.UnixMilli()
 	if mine := union(w.books[0].known, w.books[1].known)[own.key()]; mine.continues(own, now) {
 		own.Since = mine.Since
 	}
