@@ -106,16 +106,13 @@ func (c *connector) planInternal(ctx context.Context, source, target *plannedAdm
 	if !c.s.syncs.enabled {
 		return nil
 	}
-	side, alias := c.s.syncsSide()
+	side, _ := c.s.syncsSide()
 	a := source
 	if side == targetSide {
 		a = target
 	}
-	var errs []error
-	for _, name := range []string{c.s.policy.offsetSyncsTopic(alias), c.s.policy.piecesTopic(alias)} {
-		errs = append(errs, compacted(name, c.s.syncs.replication, propSyncsRF).ensure(ctx, a))
-	}
-	return errors.Join(errs...)
+	syncs, pieces := c.s.syncsTopics()
+	return errors.Join(syncs.ensure(ctx, a), pieces.ensure(ctx, a))
 }
 
 // copies are the topics that the tasks would copy.

@@ -41,13 +41,9 @@ func keepSyncs(clients Clients, s *settings, src Admin, log *slog.Logger) (*sync
 	if !s.syncs.enabled {
 		return nil, nil
 	}
-	side, alias := s.syncsSide()
-	k := &syncsKeeper{
-		clients: clients, s: s, log: log, src: src, side: side, done: make(chan struct{}),
-		syncs:  compacted(s.policy.offsetSyncsTopic(alias), s.syncs.replication, propSyncsRF),
-		pieces: compacted(s.policy.piecesTopic(alias), s.syncs.replication, propSyncsRF),
-	}
-	k.pieces.Config["segment.bytes"] = piecesSegment
+	side, _ := s.syncsSide()
+	k := &syncsKeeper{clients: clients, s: s, log: log, src: src, side: side, done: make(chan struct{})}
+	k.syncs, k.pieces = s.syncsTopics()
 	admin, err := clients.Admin(s.clientProps(side, "admin", "offset-syncs-"+side+"-admin"))
 	if err != nil {
 		return nil, fmt.Errorf("%s.cluster.*: %w", side, err)
@@ -56,6 +52,15 @@ func keepSyncs(clients Clients, s *settings, src Admin, log *slog.Logger) (*sync
 	k.cancel = cancel
 	go k.run(ctx, admin)
 	return k, nil
+}
+
+// syncsTopics describes the topics that are made.
+func (s *settings) syncsTopics() (syncs, pieces internalTopic) {
+	_, alias := s.syncsSide()
+	syncs = compacted(s.policy.offsetSyncsTopic(alias), s.syncs.replication, propSyncsRF)
+	pieces = compacted(s.policy.piecesTopic(alias), s.syncs.replication, propSyncsRF)
+	pieces.Config["segment.bytes"] = piecesSegment
+	return syncs, pieces
 }
 
 // stop ends it.
