@@ -12,11 +12,11 @@ import (
 	"github.com/connectd/connectd/internal/client"
 )
 
-// Bounds of one administrative request: a broker's controller makes no more than 10,000 partitions at once, and answers
-// about settings are large.
+// Bounds of one administrative request: a controller refuses more than 10,000 partitions at once, a broker may make less
+// than 50 in a second, and answers about settings are large.
 const (
 	topicsPerRequest     = 250
-	partitionsPerRequest = 2000
+	partitionsPerRequest = 500
 )
 
 // topicShape is what of a source topic must change before there is something to do.

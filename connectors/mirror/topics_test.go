@@ -121,7 +121,7 @@ func TestFirstLoadIsDivided(t *testing.T) {
 			t.Errorf("%d topics with %d partitions in one request", len(some), sum)
 		}
 	}
-	if !slices.Equal(all, names) || n > 8 {
+	if !slices.Equal(all, names) || n > 24 {
 		t.Errorf("%d topics in %d requests", len(all), n)
 	}
 	for range portions(nil, nil) {

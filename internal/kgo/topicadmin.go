@@ -3,6 +3,7 @@ package kgoclient
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,7 +21,10 @@ const aclsPerRequest = 500
 
 // TopicAdmin answers what librdkafka does not tell: topics with their ids in one request, and why ACLs can't be listed. It is
 // safe for concurrent use.
-type TopicAdmin struct{ cl *kgo.Client }
+type TopicAdmin struct {
+	cl      *kgo.Client
+	servers string
+}
 
 // NewTopicAdmin opens a client of the role Admin. It does not wait for a broker. log may be nil.
 func NewTopicAdmin(s *clientconf.Settings, log hclog.Logger) (*TopicAdmin, error) {
@@ -32,18 +36,27 @@ func NewTopicAdmin(s *clientconf.Settings, log hclog.Logger) (*TopicAdmin, error
 	if err != nil {
 		return nil, err
 	}
-	return &TopicAdmin{cl: cl}, nil
+	return &TopicAdmin{cl: cl, servers: s.Librdkafka["bootstrap.servers"]}, nil
 }
 
 // Close ends the client.
 func (a *TopicAdmin) Close() { a.cl.Close() }
+
+// fail words an error of a request that got no answer.
+func (a *TopicAdmin) fail(what string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return fmt.Errorf("%s: no answer from the Kafka brokers at %s (bootstrap.servers): check that the addresses are right, that the brokers run, "+
+		"and that security.protocol and the credentials fit (%w)", what, a.servers, err)
+}
 
 // Shapes lists the topics that may be seen, with their ids; older brokers give none.
 func (a *TopicAdmin) Shapes(ctx context.Context) (map[string]client.Topic, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	resp, err := req.RequestWith(ctx, a.cl)
 	if err != nil {
-		return nil, fmt.Errorf("listing topics: %w", err)
+		return nil, a.fail("listing topics", err)
 	}
 	out := make(map[string]client.Topic, len(resp.Topics))
 	for i := range resp.Topics {
@@ -68,10 +81,12 @@ func (a *TopicAdmin) TopicACLs(ctx context.Context) ([]client.ACL, error) {
 	req.Operation, req.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
 	resp, err := req.RequestWith(ctx, a.cl)
 	if err == nil {
-		err = aclError(resp.ErrorCode, resp.ErrorMessage)
+		if err = aclError(resp.ErrorCode, resp.ErrorMessage); err != nil {
+			return nil, fmt.Errorf("listing ACLs: %w", err)
+		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listing ACLs: %w", err)
+		return nil, a.fail("listing ACLs", err)
 	}
 	var out []client.ACL
 	for _, r := range resp.Resources {
@@ -110,7 +125,7 @@ func (a *TopicAdmin) CreateTopicACLs(ctx context.Context, acls ...client.ACL) (m
 		}
 		resp, err := req.RequestWith(ctx, a.cl)
 		if err != nil {
-			return failed, fmt.Errorf("creating ACLs: %w", err)
+			return failed, a.fail("creating ACLs", err)
 		}
 		for i, r := range resp.Results {
 			if err := aclError(r.ErrorCode, r.ErrorMessage); err != nil && i < len(some) {

@@ -123,3 +123,13 @@ func noAuthorizer(t *testing.T, bootstrap string) {
 		t.Error(failed, err)
 	}
 }
+
+func TestNoBrokers(t *testing.T) {
+	t.Parallel()
+	a, _, ctx := topicAdmin(t, "127.0.0.1:1")
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if _, err := a.Shapes(ctx); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1 (bootstrap.servers)") {
+		t.Error(err)
+	}
+}
