@@ -183,6 +183,13 @@ func TestTopicMadeAnewWhileCopied(t *testing.T) {
 		l.says("1 of 2 partitions waits: a-0: ", "made anew")
 		add(f, "b", "x")
 		l.wants(time.Minute, "x")
+		// What was under way of the old topic changes nothing.
+		old := connect.SourceRecord{SourcePartition: l.parts[connect.TopicPartition{Topic: "a"}].source, SourceOffset: connect.Entries{{Key: offsetKey, Value: int64(1)}}}
+		if !l.DeliveryFailed(&old, client.ErrTooLarge) {
+			t.Error("the task does not take it over")
+		}
+		l.wants(time.Hour, "")
+		l.says("made anew")
 	})
 }
 

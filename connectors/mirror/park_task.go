@@ -26,6 +26,9 @@ func (t *task) DeliveryFailed(rec *connect.SourceRecord, err error) bool {
 		return false
 	}
 	p.next = offset
+	if k := t.parked[tp]; k != nil && k.stranded {
+		return true // nothing comes of it before somebody has decided
+	}
 	if t.park(tp, deliveryReason(rec, offset, err), offset, err) != nil {
 		return false
 	}
@@ -52,7 +55,8 @@ func (t *task) park(tp connect.TopicPartition, reason string, past int64, cause 
 	}
 	k.again(time.Now(), reason, past)
 	t.log.Warn("a partition can't go on; the others do", "topic", tp.Topic, "partition", tp.Partition, "reason", reason, "try again at", k.until)
-	return t.halt(tp)
+	t.halt(tp)
+	return nil
 }
 
 // strand has a partition wait until somebody decides: it is not tried again.
@@ -63,15 +67,17 @@ func (t *task) strand(tp connect.TopicPartition, reason string, cause error) err
 	now := time.Now()
 	t.parked[tp] = &parking{reason: reason, since: now, tries: 1, stranded: true, past: -1}
 	t.log.Error("a partition waits until somebody decides how it goes on; the others go on", "topic", tp.Topic, "partition", tp.Partition, "reason", reason)
-	if !t.known {
-		return nil // it is not read yet
+	if t.known { // it is read
+		t.halt(tp)
 	}
-	return t.halt(tp)
+	return nil
 }
 
-func (t *task) halt(tp connect.TopicPartition) error {
+func (t *task) halt(tp connect.TopicPartition) {
 	delete(t.slowed, tp)
-	return t.reader.Pause([]connect.TopicPartition{tp})
+	if err := t.reader.Pause([]connect.TopicPartition{tp}); err != nil { // it is not being read
+		t.log.Debug("a partition can't be paused", "topic", tp.Topic, "partition", tp.Partition, "error", err)
+	}
 }
 
 // tend tries waiting partitions again whose time has come, and lets go of those that go on. It fails when a partition has
