@@ -94,9 +94,17 @@ func startSyncs(clients Clients, s *settings, log *slog.Logger, parts map[connec
 	if w.producer, err = w.open(); err != nil {
 		return nil, fmt.Errorf("%s.cluster.*: %w", side, err)
 	}
+	admin, err := clients.Admin(s.clientProps(side, "admin", "offset-syncs-"+side+"-admin"))
+	if err != nil {
+		w.producer.Close()
+		return nil, fmt.Errorf("%s.cluster.*: %w", side, err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
-	go w.run(ctx)
+	go w.run(ctx, func() {
+		s.makeSyncsTopics(ctx, admin, log)
+		admin.Close()
+	})
 	return w, nil
 }
 
@@ -186,10 +194,15 @@ func (w *syncs) stop() {
 	<-w.done
 }
 
-// run writes until ctx ends.
-func (w *syncs) run(ctx context.Context) {
+// run writes until ctx ends. Before that it has the topics made: the connector does so too, but it may be late, and brokers
+// that make topics for producers would make them without compaction.
+func (w *syncs) run(ctx context.Context, makeTopics func()) {
 	defer close(w.done)
 	defer func() { w.producer.Close() }()
+	makeTopics()
+	if ctx.Err() != nil {
+		return
+	}
 	tick := time.NewTicker(piecesTick)
 	defer tick.Stop()
 	for ctx.Err() == nil {

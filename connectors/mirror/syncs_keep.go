@@ -28,8 +28,7 @@ type syncsKeeper struct {
 	log     *slog.Logger
 	src     Admin
 	side    string // where the topics are
-	syncs   internalTopic
-	pieces  internalTopic
+	pieces  string // the topic's name
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -41,9 +40,8 @@ func keepSyncs(clients Clients, s *settings, src Admin, log *slog.Logger) (*sync
 	if !s.syncs.enabled {
 		return nil, nil
 	}
-	side, _ := s.syncsSide()
-	k := &syncsKeeper{clients: clients, s: s, log: log, src: src, side: side, done: make(chan struct{})}
-	k.syncs, k.pieces = s.syncsTopics()
+	side, alias := s.syncsSide()
+	k := &syncsKeeper{clients: clients, s: s, log: log, src: src, side: side, pieces: s.policy.piecesTopic(alias), done: make(chan struct{})}
 	admin, err := clients.Admin(s.clientProps(side, "admin", "offset-syncs-"+side+"-admin"))
 	if err != nil {
 		return nil, fmt.Errorf("%s.cluster.*: %w", side, err)
@@ -63,6 +61,13 @@ func (s *settings) syncsTopics() (syncs, pieces internalTopic) {
 	return syncs, pieces
 }
 
+// makeSyncsTopics makes the topics if they are not there, again until they are or ctx ends.
+func (s *settings) makeSyncsTopics(ctx context.Context, admin Admin, log *slog.Logger) {
+	syncs, pieces := s.syncsTopics()
+	syncs.keepTrying(ctx, admin, s.adminTimeout, log)
+	pieces.keepTrying(ctx, admin, s.adminTimeout, log)
+}
+
 // stop ends it.
 func (k *syncsKeeper) stop() {
 	if k != nil {
@@ -73,8 +78,7 @@ func (k *syncsKeeper) stop() {
 
 func (k *syncsKeeper) run(ctx context.Context, admin Admin) {
 	defer close(k.done)
-	k.syncs.keepTrying(ctx, admin, k.s.adminTimeout, k.log)
-	k.pieces.keepTrying(ctx, admin, k.s.adminTimeout, k.log)
+	k.s.makeSyncsTopics(ctx, admin, k.log)
 	admin.Close()
 	tick := time.NewTicker(clearInterval)
 	defer tick.Stop()
@@ -85,7 +89,7 @@ func (k *syncsKeeper) run(ctx context.Context, admin Admin) {
 		case <-tick.C:
 		}
 		if err := k.clear(ctx); err != nil && ctx.Err() == nil {
-			k.log.Warn("pieces of offset syncs that are of no use any more could not be cleared away; it will be tried again", "topic", k.pieces.Name, "error", err)
+			k.log.Warn("pieces of offset syncs that are of no use any more could not be cleared away; it will be tried again", "topic", k.pieces, "error", err)
 		}
 	}
 }
@@ -116,7 +120,7 @@ func (k *syncsKeeper) read(ctx context.Context, all *offsetsync.Clearing) error 
 		return err
 	}
 	defer logs.Close()
-	log := logs.Log(k.pieces.Name)
+	log := logs.Log(k.pieces)
 	err = log.Start(ctx, func(recs []client.LogRecord) {
 		for _, r := range recs {
 			if s, err := offsetsync.DecodeSegment(r.Key, r.Value); err == nil {
@@ -164,7 +168,7 @@ func (k *syncsKeeper) remove(ctx context.Context, keys [][]byte) error {
 	defer p.Close()
 	recs := make([]client.ProducerRecord, len(keys))
 	for i, key := range keys {
-		recs[i] = client.ProducerRecord{Seq: uint64(i + 1), Topic: k.pieces.Name, Key: key, TimestampMs: -1}
+		recs[i] = client.ProducerRecord{Seq: uint64(i + 1), Topic: k.pieces, Key: key, TimestampMs: -1}
 	}
 	if err := p.Send(ctx, recs); err != nil {
 		return err
@@ -182,6 +186,6 @@ func (k *syncsKeeper) remove(ctx context.Context, keys [][]byte) error {
 			return ctx.Err()
 		}
 	}
-	k.log.Info("pieces of offset syncs that are of no use any more were cleared away", "topic", k.pieces.Name, "records", len(keys))
+	k.log.Info("pieces of offset syncs that are of no use any more were cleared away", "topic", k.pieces, "records", len(keys))
 	return nil
 }

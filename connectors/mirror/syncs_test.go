@@ -231,15 +231,20 @@ func TestSyncsFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFakes(t)
-				f.source.edit(func() { f.source.refuse[syncsT], f.source.refuse[piecesT] = failure, failure })
 				tk, err := startTask(t, f, &connecttest.Offsets{}, "a-0")
 				if err != nil {
 					t.Fatal(err)
 				}
+				synctest.Wait()
+				f.source.edit(func() { f.source.refuse[syncsT], f.source.refuse[piecesT] = failure, failure })
+				opened := f.opened
 				a0 := connect.TopicPartition{Topic: "a"}
 				for i := range int64(600) {
 					deliver(t, tk, a0, 2*i, i)
 					time.Sleep(100 * time.Millisecond)
+				}
+				if again := f.opened - opened; (again > 0) != (name == "fatal") {
+					t.Errorf("the producer was opened again %d times", again)
 				}
 				f.source.edit(func() { clear(f.source.refuse) })
 				time.Sleep(2 * outletMost * piecesTick)
@@ -255,6 +260,43 @@ func TestSyncsFail(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSyncsWaitForTheirTopics, lest brokers make them as any other topic.
+func TestSyncsWaitForTheirTopics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakes(t)
+		f.source.edit(func() { f.source.refuse[syncsT] = client.ErrReplication })
+		tk, err := startTask(t, f, &connecttest.Offsets{}, "a-0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a0 := connect.TopicPartition{Topic: "a"}
+		for i := range int64(300) {
+			deliver(t, tk, a0, i, i)
+			time.Sleep(100 * time.Millisecond)
+		}
+		f.source.edit(func() {
+			if len(f.source.log(connect.TopicPartition{Topic: piecesT}).recs) > 0 {
+				t.Error("pieces were written before there was a topic")
+			}
+			clear(f.source.refuse)
+		})
+		time.Sleep(2 * retryMost)
+		if got := told(t, f.source, syncsT); !strings.HasPrefix(got, "a-0:") {
+			t.Errorf("told %q", got)
+		}
+		if down, q := translator(t, f.source, syncsT, piecesT).Translate(a0, 250); down != 250 || q != offsetsync.Exact {
+			t.Error(down, q)
+		}
+		f.source.edit(func() {
+			for _, topic := range []string{syncsT, piecesT} {
+				if f.source.configs[topic]["cleanup.policy"].Value != "compact" {
+					t.Errorf("%s is not compacted", topic)
+				}
+			}
+		})
+	})
 }
 
 // slowWriter keeps records until they are let go.
