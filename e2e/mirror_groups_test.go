@@ -183,11 +183,16 @@ func TestMirrorGroups(t *testing.T) {
 	createTopic(t, source.Bootstrap, "idle", 1, nil)       // nothing is ever in it
 	createTopic(t, source.Bootstrap, "heartbeats", 1, nil) // of links that end there
 	n := startNode(t, target.Bootstrap, "groups", nil)
-	for name, conf := range map[string]map[string]string{
+	confs := map[string]map[string]string{
 		"m": mirrorConfig(source.Bootstrap, target.Bootstrap, "in,idle", 1), "beat": heartbeatConfig(source.Bootstrap, target.Bootstrap),
-	} {
-		create(t, n.url, name, copyingBytes(conf))
+		"c": groupsConfig(source.Bootstrap, target.Bootstrap, 2),
 	}
+	for _, conf := range confs {
+		copyingBytes(conf)
+		conf["offset-syncs.topic.location"] = "target"
+	}
+	create(t, n.url, "m", confs["m"])
+	create(t, n.url, "beat", confs["beat"])
 	s := newStream("in", 2)
 	producer := kafkaClient(t, source.Bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := s.produce(t.Context(), producer, 2000); err != nil {
@@ -199,7 +204,7 @@ func TestMirrorGroups(t *testing.T) {
 		commit(t, cl, positions{"in": {0: 777, 1: 1000}, "idle": {0: 0}})
 		leave(t, cl, source.Bootstrap, protocol)
 	}
-	create(t, n.url, "c", copyingBytes(groupsConfig(source.Bootstrap, target.Bootstrap, 2)))
+	create(t, n.url, "c", confs["c"])
 	adm := kadm.NewClient(kafkaClient(t, target.Bootstrap))
 	for protocol := range protocols {
 		awaitStanding(t, adm, protocol, positions{"S.in": {0: 777, 1: 1000}, "S.idle": {0: 0}})
