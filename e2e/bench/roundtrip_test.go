@@ -103,7 +103,7 @@ func (f far) measure(b *testing.B, source, near, proxied string, n int, most tim
 		"header.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
 	}
 	maps.Copy(conf, f.props)
-	body, err := json.Marshal(map[string]any{"name": "m", "config": conf})
+	body, err := json.Marshal(map[string]any{"name": f.name, "config": conf})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -126,6 +126,10 @@ func (f far) measure(b *testing.B, source, near, proxied string, n int, most tim
 		pause(b, 20*time.Millisecond)
 	}
 	elapsed, after := time.Since(began), w.process.Usage()
+	// Kafka's workers follow each other in one group.
+	if status, answer, err := call(b.Context(), http.MethodDelete, w.url+"/connectors/"+f.name, nil); err != nil || status != http.StatusNoContent {
+		b.Errorf("DELETE: %d %s %v", status, answer, err)
+	}
 	mb = float64(copied-first) * recordSize / 1e6
 	return mb / elapsed.Seconds(), mb, mb / (after.CPU - before.CPU).Seconds()
 }
