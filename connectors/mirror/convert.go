@@ -16,6 +16,7 @@ func (t *task) convert(recs []client.ConsumedRecord) []connect.SourceRecord {
 	var headers []connect.Header
 	now := time.Now()
 	var p *partition
+	var k *parking  // p's
 	n, size := 0, 0 // size is of the run of p's records
 	for i := range recs {
 		r := &recs[i]
@@ -23,10 +24,13 @@ func (t *task) convert(recs []client.ConsumedRecord) []connect.SourceRecord {
 			t.counted(now, p, size)
 			size = 0
 			p = t.parts[connect.TopicPartition{Topic: r.Topic, Partition: r.Partition}]
-			if p == nil || t.parked[p.tp].waits() { // it may have come before the partition was paused
-				p = nil
+			if p == nil {
 				continue
 			}
+			k = t.parked[p.tp]
+		}
+		if k.waits() || !k.admits(r.Offset) { // it may have come before the partition was paused
+			continue
 		}
 		p.next = r.Offset + 1
 		p.count.records++

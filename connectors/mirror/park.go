@@ -28,6 +28,9 @@ type parking struct {
 	trying bool
 	tried  time.Time
 	from   int64
+	// sent says that the record which could not be delivered is under way again. Those behind it wait until it is delivered,
+	// or each attempt would copy them again; held that they are not read either.
+	sent, held bool
 	// past is an offset: a partition that is delivered that far has got over what kept it. Below 0: any record will do.
 	past int64
 }
@@ -43,6 +46,21 @@ func (p *parking) again(now time.Time, reason string, past int64) {
 	}
 	p.tries++
 	p.reason, p.until, p.trying, p.past = reason, now.Add(wait), false, past
+}
+
+// admits tells whether a record may be sent. Should the record that is tried again be gone from the source, the next one
+// stands for it.
+func (p *parking) admits(offset int64) bool {
+	if p == nil || p.past < 0 {
+		return true
+	}
+	if p.sent {
+		return false
+	}
+	if offset >= p.past {
+		p.past, p.sent = offset, true
+	}
+	return true
 }
 
 // waits tells whether the partition stands still.

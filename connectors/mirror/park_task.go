@@ -97,6 +97,11 @@ func (t *task) tend(ctx context.Context, now time.Time) error {
 			t.log.Info("a partition that waited goes on", "topic", tp.Topic, "partition", tp.Partition)
 			delete(t.parked, tp)
 			t.acks.unwant(tp)
+			if k.past >= 0 { // those behind it
+				if err := t.reread(tp); err != nil {
+					return err
+				}
+			}
 			continue
 		case !k.trying && !k.stranded && !now.Before(k.until):
 			due = append(due, tp)
@@ -124,11 +129,21 @@ func (t *task) tend(ctx context.Context, now time.Time) error {
 // retry reads on where a partition waits.
 func (t *task) retry(tp connect.TopicPartition, k *parking, now time.Time) error {
 	p := t.parts[tp]
-	k.trying, k.tried, k.from = true, now, p.next
+	k.trying, k.sent, k.held, k.tried, k.from = true, false, false, now, p.next
 	if k.past >= 0 {
 		t.acks.want(tp)
 	}
 	return t.reread(tp)
+}
+
+// holdBack reads no further where one record is being tried.
+func (t *task) holdBack() {
+	for tp, k := range t.parked {
+		if k.trying && k.sent && !k.held {
+			k.held = true
+			t.halt(tp)
+		}
+	}
 }
 
 // reread reads a partition where it is, whether it was read before or not.

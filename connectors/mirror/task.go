@@ -217,7 +217,9 @@ func (t *task) poll(ctx context.Context) ([]connect.SourceRecord, error) {
 		err = t.judge(ctx, err)
 	}
 	if len(recs) > 0 && (err == nil || connect.IsRetriable(err)) {
-		return t.convert(recs), nil
+		out := t.convert(recs)
+		t.holdBack()
+		return out, nil
 	}
 	return nil, err
 }
