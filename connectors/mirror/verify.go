@@ -230,8 +230,8 @@ func (v *verifier) compareAll(ctx context.Context, tps []connect.TopicPartition,
 	g, ctx := errgroup.WithContext(ctx)
 	for range min(parallel, len(tps)) {
 		g.Go(func() error {
-			return withReader(v.clients, v.s, sourceSide, func(src Reader) error {
-				return v.withTarget(func(dst Reader) error {
+			return v.withReader(sourceSide, func(src Reader) error {
+				return v.withReader(targetSide, func(dst Reader) error {
 					for i := take(); i < len(tps); i = take() {
 						out[i] = v.partition(ctx, src, dst, tps[i])
 						v.p.Done.Add(1)
@@ -247,11 +247,15 @@ func (v *verifier) compareAll(ctx context.Context, tps []connect.TopicPartition,
 	return g.Wait()
 }
 
-// withTarget opens a reader of the target. It reads what is committed only, or what an exactly-once producer gave up would
+// withReader opens a reader of a cluster. The target is read as committed only, or what an exactly-once producer gave up would
 // count twice.
-func (v *verifier) withTarget(use func(Reader) error) error {
-	props := v.s.clientProps(targetSide, "consumer", "verify")
-	props["isolation.level"] = "read_committed"
+func (v *verifier) withReader(side string, use func(Reader) error) error {
+	props := v.s.clientProps(side, "consumer", "verify")
+	if side == targetSide {
+		props["isolation.level"] = "read_committed"
+	}
+	// A fetch that waits at the end of one range would keep the next range waiting.
+	props["fetch.max.wait.ms"] = "50"
 	r, err := v.clients.Reader(props)
 	if err != nil {
 		return err

@@ -27,6 +27,10 @@ type pair struct {
 	dstFirst   int64
 	dstEnd     int64
 	from, to   int64 // of the source, to be compared
+
+	asked   bool                  // for the target's first record
+	head    client.ConsumedRecord // which this is
+	headHas bool
 }
 
 // partition compares one partition.
@@ -177,42 +181,52 @@ func (p *pair) piece(from, to int64) (Counts, []Difference, error) {
 // align begins both scans where they meet, as far as timestamps tell: the first record whose time is not before another's
 // does not lie behind it. It returns how much of the source the target has no more.
 func (p *pair) align(src, dst *scan, from, to int64) (skipped int64, err error) {
-	if err := dst.begin(p.dstFirst, p.dstEnd); err != nil {
-		return 0, err
-	}
 	if err := src.begin(from, to); err != nil {
 		return 0, err
 	}
-	t, dstHas := dst.peek()
 	s, srcHas := src.peek()
-	if !dstHas || !srcHas {
-		return 0, nil
-	}
-	stamps := t.TimestampType == s.TimestampType
-	src.stamps, dst.stamps = stamps, stamps
-	switch {
-	case s.Timestamp.IsZero() || t.Timestamp.IsZero():
-	case from > 0 && t.Timestamp.Before(s.Timestamp):
-		at, err := p.at(p.dst, p.remote, s.Timestamp.UnixMilli())
-		if err != nil {
+	fresh := !p.asked // then dst stands at its beginning, from which the first record is known
+	if fresh {
+		if err := dst.begin(p.dstFirst, p.dstEnd); err != nil {
 			return 0, err
 		}
-		if at < 0 {
-			at = p.dstEnd
+		if first, has := dst.peek(); has {
+			p.head, p.headHas = *first, true
 		}
-		if at > p.dstFirst {
-			return 0, dst.begin(at, p.dstEnd)
-		}
-	case p.dstFirst > 0 && stamps && s.Timestamp.Before(t.Timestamp):
-		at, err := p.at(p.src, p.tp, t.Timestamp.UnixMilli())
-		if err != nil {
-			return 0, err
-		}
-		if at > from && at < to {
-			return at - from, src.begin(at, to)
+		p.asked = dst.err == nil
+	}
+	t, start := p.head, p.dstFirst
+	if srcHas && p.headHas {
+		stamps := t.TimestampType == s.TimestampType
+		src.stamps, dst.stamps = stamps, stamps
+		switch {
+		case s.Timestamp.IsZero() || t.Timestamp.IsZero():
+		case from > 0 && t.Timestamp.Before(s.Timestamp):
+			if start, err = p.at(p.dst, p.remote, s.Timestamp.UnixMilli()); err != nil {
+				return 0, err
+			}
+			if start < 0 {
+				start = p.dstEnd
+			}
+			start = max(start, p.dstFirst)
+		case p.dstFirst > 0 && stamps && s.Timestamp.Before(t.Timestamp):
+			at, err := p.at(p.src, p.tp, t.Timestamp.UnixMilli())
+			if err != nil {
+				return 0, err
+			}
+			if at > from && at < to {
+				skipped = at - from
+				err = src.begin(at, to)
+			}
+			if err != nil {
+				return 0, err
+			}
 		}
 	}
-	return 0, nil
+	if fresh && start == p.dstFirst {
+		return skipped, nil
+	}
+	return skipped, dst.begin(start, p.dstEnd)
 }
 
 func (p *pair) at(r Reader, tp connect.TopicPartition, ms int64) (int64, error) {
