@@ -23,7 +23,7 @@ func SourcePlugin(clients Clients) connect.ConnectorPlugin {
 		Class: javaPackage + "MirrorSourceConnector", TaskClass: javaPackage + "MirrorSourceTask",
 		Version: version, Type: connect.Source, Config: sourceDef(), BytesByDefault: true, Live: isLive,
 		ProducerDefaults: map[string]string{
-			// Connect has one request in flight at a time: over a long way, what it carries is all that counts.
+			// One batch of a partition is under way at a time: over a long way, what it carries is all that counts.
 			"batch.size": "1000000", "linger.ms": "10", "compression.type": "lz4",
 		},
 		New:           func() connect.Connector { return &connector{clients: clients} },

@@ -20,13 +20,13 @@ import (
 // Security settings at the worker's top level thus reach the worker's own clients and admin clients, not the tasks'
 // producers and consumers: those need the prefixed ones, exactly as in Java.
 
-// ConnectProducerDefaults is what Connect sets on every producer of a source task: endless retries in order, without
-// idempotence (Worker.baseProducerConfigs).
+// ConnectProducerDefaults is what is set on every producer of a source task: endless retries in order. Connect
+// (Worker.baseProducerConfigs) has one request in flight and no idempotence; librdkafka keeps the order only with it.
 func ConnectProducerDefaults() map[string]string {
 	return map[string]string{
 		"acks":                                  "all",
-		"max.in.flight.requests.per.connection": "1",
-		"enable.idempotence":                    "false",
+		"max.in.flight.requests.per.connection": "5",
+		"enable.idempotence":                    "true",
 		"delivery.timeout.ms":                   strconv.Itoa(math.MaxInt32),
 		"max.block.ms":                          strconv.FormatInt(math.MaxInt64, 10),
 	}

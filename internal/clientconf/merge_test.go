@@ -26,7 +26,7 @@ func TestConnectPrecedence(t *testing.T) {
 			TaskProducerProps(mergeWorker, mergeConnector, "connector-producer-c-0", nil),
 			map[string]string{
 				"bootstrap.servers": "b:1", "client.id": "connector-producer-c-0", "acks": "all", "linger.ms": "70",
-				"max.in.flight.requests.per.connection": "1", "enable.idempotence": "false", "delivery.timeout.ms": forever,
+				"max.in.flight.requests.per.connection": "5", "enable.idempotence": "true", "delivery.timeout.ms": forever,
 				"max.block.ms": "9223372036854775807", "librdkafka.sticky.partitioning.linger.ms": "3",
 			},
 		},
@@ -34,7 +34,7 @@ func TestConnectPrecedence(t *testing.T) {
 			TransactionalProducerProps(mergeWorker, mergeConnector, "p", "cluster-c-0"),
 			map[string]string{
 				"bootstrap.servers": "b:1", "client.id": "p", "acks": "all", "linger.ms": "70",
-				"max.in.flight.requests.per.connection": "1", "enable.idempotence": "true", "delivery.timeout.ms": forever,
+				"max.in.flight.requests.per.connection": "5", "enable.idempotence": "true", "delivery.timeout.ms": forever,
 				"max.block.ms": "9223372036854775807", "librdkafka.sticky.partitioning.linger.ms": "3", "transactional.id": "cluster-c-0",
 			},
 		},
