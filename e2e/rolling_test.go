@@ -1,12 +1,20 @@
 package e2e
 
 import (
+	"context"
+	"encoding/binary"
+	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/connectd/connectd/connectors/mirror/offsetsync"
 	"github.com/connectd/connectd/internal/testkit"
 )
 
@@ -35,16 +43,20 @@ func TestRollingMigration(t *testing.T) {
 		conf[k] = "org.apache.kafka.connect.converters.ByteArrayConverter"
 	}
 	create(t, java[0].URL, "m", conf)
-	awaitSpread(t, &group, "m", tasks)
+	create(t, java[0].URL, "checkpoints", checkpointConfig(source.Bootstrap, target.Bootstrap, "followers"))
+	awaitSpread(t, &group, "m", tasks, 1)
 	f := startFlow(t, source.Bootstrap, target.Bootstrap, newStream("in", partitions), "S.in", rate)
 	watch := watchTasks(t, &group, "m", tasks)
 
+	admin, at := kadm.NewClient(kafkaClient(t, source.Bootstrap)), int64(0)
 	replace := func(place int, by string, start func() *node) {
 		t.Helper()
+		at += 500
+		commitAs(t, admin, "followers", "in", 0, at)
 		old := group.nodes[place]
 		old.Stop()
 		group.set(place, start())
-		awaitSpread(t, &group, "m", tasks)
+		awaitSpread(t, &group, "m", tasks, 1)
 		sameAnswers(t, group.nodes[0].url, group.nodes[1].url, "/connectors", "/connectors/m", "/connectors/m/tasks")
 		longest, _ := watch.longestIdle()
 		duplicates, _ := f.copied.counts()
@@ -54,6 +66,7 @@ func TestRollingMigration(t *testing.T) {
 	for i, j := range java {
 		replace(i, "connectd", func() *node { return startNodeAt(t, target.Bootstrap, "rolling", portOf(t, j.URL), props) })
 	}
+	checkpointsKeepUp(t, target.Bootstrap, "followers", at)
 	for i, j := range java {
 		replace(i, "Java", func() *node { j.Restart(); return javaNode(j) })
 	}
@@ -61,6 +74,7 @@ func TestRollingMigration(t *testing.T) {
 	watch.stop()
 
 	f.copied.inOrder(t)
+	checkpointsKeepUp(t, target.Bootstrap, "followers", 0) // a Java task can't translate what lies before its start
 	// Statuses tell of a task that has just stopped as RUNNING until somebody else starts it; the copy tells the truth.
 	limit := rollingDelay + rollingSession + time.Minute // much more than needed, for machines that are busy
 	if longest, task := watch.longestIdle(); longest > limit {
@@ -82,6 +96,57 @@ func TestRollingMigration(t *testing.T) {
 	if uint64(duplicates) > f.copied.total()/10 {
 		t.Errorf("%d of %d records came again", duplicates, f.copied.total())
 	}
+}
+
+// checkpointConfig is a MirrorCheckpoint for one group of the link that mirrorConfig describes.
+func checkpointConfig(source, target, group string) map[string]string {
+	return map[string]string{
+		"connector.class": "MirrorCheckpoint", "tasks.max": "1", "source.cluster.alias": "S", "target.cluster.alias": "T", "groups": group,
+		"source.cluster.bootstrap.servers": source, "target.cluster.bootstrap.servers": target, "checkpoints.topic.replication.factor": "1",
+		"refresh.groups.interval.seconds": "1", "emit.checkpoints.interval.seconds": "1", "sync.group.offsets.enabled": "true",
+		"sync.group.offsets.interval.seconds": "1", "key.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
+		"value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
+	}
+}
+
+// checkpointsKeepUp waits for the checkpoint of a group's position in partition 0 of S.in, whose records are numbered like their
+// offsets at the source, and wants none, by whatever worker, to lie behind a record that the group has not read.
+func checkpointsKeepUp(t *testing.T, bootstrap, group string, position int64) {
+	t.Helper()
+	testkit.Eventually(t, 2*time.Minute, func(ctx context.Context) error {
+		recs, err := readTopic(ctx, t, bootstrap, "S.checkpoints.internal", false)
+		if err != nil {
+			return err
+		}
+		copied, err := readTopic(ctx, t, bootstrap, "S.in", false)
+		if err != nil {
+			return err
+		}
+		newest := int64(-1)
+		for _, r := range recs {
+			c, err := offsetsync.DecodeCheckpoint(r.Key, r.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Partition != 0 {
+				continue
+			}
+			newest = c.Upstream
+			missed := slices.IndexFunc(copied, func(r *kgo.Record) bool {
+				return r.Partition == 0 && r.Offset < c.Downstream && int64(binary.BigEndian.Uint64(r.Value[92:])) >= c.Upstream
+			})
+			// What lies before may be a copy of what lies behind as well.
+			if missed >= 0 && !slices.ContainsFunc(copied, func(r *kgo.Record) bool {
+				return r.Partition == 0 && r.Offset >= c.Downstream && int64(binary.BigEndian.Uint64(r.Value[92:])) == c.Upstream
+			}) {
+				t.Fatalf("%+v passes over record %x", c, copied[missed].Value[92:])
+			}
+		}
+		if newest < position {
+			return fmt.Errorf("the newest of %d checkpoints of group %s is of position %d instead of %d", len(recs), group, newest, position)
+		}
+		return nil
+	})
 }
 
 // startJavaPair starts two Java workers at once, with the properties of connectd's in these tests.

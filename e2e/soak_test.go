@@ -79,7 +79,7 @@ func startSoak(t *testing.T) *soak {
 		conf[k] = "org.apache.kafka.connect.converters.ByteArrayConverter"
 	}
 	create(t, java.URL, "m", conf)
-	awaitSpread(t, &s.group, "m", soakTasks)
+	awaitSpread(t, &s.group, "m", soakTasks, 0)
 	s.flow = startFlow(t, s.source.Bootstrap, s.target.Bootstrap, newStream("in", soakPartitions), "S.in", soakRate)
 	s.watch = watchTasks(t, &s.group, "m", soakTasks)
 	return s
@@ -142,7 +142,7 @@ func (s *soak) settle(t *testing.T) {
 // awaitHealthy waits until the connector runs and all its tasks do, spread over all workers.
 func (s *soak) awaitHealthy(t *testing.T) {
 	t.Helper()
-	awaitSpread(t, &s.group, "m", soakTasks)
+	awaitSpread(t, &s.group, "m", soakTasks, 0)
 	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
 		var st status
 		if err := s.group.nodes[0].get(ctx, "/connectors/m/status", &st); err != nil {

@@ -156,8 +156,9 @@ func (w *taskWatch) failures() []string {
 	return slices.Clone(w.failed)
 }
 
-// awaitSpread waits until the tasks of the connector run on all workers of the roster, as many on each but for one.
-func awaitSpread(t testing.TB, r *roster, connector string, tasks int) {
+// awaitSpread waits until the tasks of the connector run on all workers of the roster, as many on each but for one, and for the tasks
+// that other connectors have besides.
+func awaitSpread(t testing.TB, r *roster, connector string, tasks, besides int) {
 	t.Helper()
 	ids := r.ids()
 	testkit.Eventually(t, 2*time.Minute, func(ctx context.Context) error {
@@ -170,7 +171,7 @@ func awaitSpread(t testing.TB, r *roster, connector string, tasks int) {
 			total += held[id]
 			least = min(least, held[id])
 		}
-		if total != tasks || len(s.Tasks) != tasks || least < tasks/len(ids) {
+		if total != tasks || len(s.Tasks) != tasks || least < tasks/len(ids)-besides {
 			return fmt.Errorf("want %d tasks spread over %v, have %+v", tasks, ids, s)
 		}
 		return nil
