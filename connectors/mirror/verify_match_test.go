@@ -90,8 +90,10 @@ func TestMatch(t *testing.T) {
 		{"what differs behind the range", "a=1 b=2 c=3 d=4 e=5 f=6", "a=1 c=3 z=9 d=4 d=4 f=6", matchOptions{targetOpen: true, end: 2}, Counts{Matched: 1, Missing: 1}, missing(1)},
 		{"the last of a range is still to be copied", "a=1 b=2 c=3 d=4", "a=1", matchOptions{targetOpen: true, end: 2}, Counts{Matched: 1, Pending: 1}, nil},
 		{
-			"one of another, and behind the range others", "a=1 b=2 c=3 d=4", "a=1 z=9 b=2 c=3 d=4", matchOptions{targetOpen: true, end: 2},
-			Counts{Matched: 2, Extra: 1}, []Difference{{Kind: diffExtra, SourceOffset: -1, TargetOffset: 101}},
+			"one of another, and behind the range others", "a=1 b=2 c=3 d=4", "a=1 z=9 b=2 c=3 d=4",
+			matchOptions{targetOpen: true, end: 2},
+			Counts{Matched: 2, Extra: 1},
+			[]Difference{{Kind: diffExtra, SourceOffset: -1, TargetOffset: 101}},
 		},
 		{"compacted on the target", "a=1 b=2 a=3", "b=2 a=3", matchOptions{compacted: true}, Counts{Matched: 2, Compacted: 1}, nil},
 		{"compacted on the source", "b=2 a=3", "a=1 b=2 a=3", matchOptions{compacted: true}, Counts{Matched: 2, Compacted: 1}, nil},

@@ -85,21 +85,25 @@ func TestVerify(t *testing.T) {
 	}{
 		{"equal", func(*cluster, *cluster) {}, VerifyOptions{}, Counts{Source: 100, Target: 100, Matched: 100}},
 		{
-			"a null is not empty", func(_, dst *cluster) { dst.logs[remoteOf(tp)].recs[50].Headers[1].Value = nil }, VerifyOptions{},
+			"a null is not empty", func(_, dst *cluster) { dst.logs[remoteOf(tp)].recs[50].Headers[1].Value = nil },
+			VerifyOptions{},
 			Counts{Source: 100, Target: 100, Matched: 99, Changed: 1},
 		},
 		{"the last", func(*cluster, *cluster) {}, VerifyOptions{Last: 10}, Counts{Source: 10, Target: 10, Matched: 10}},
 		{
 			"an older difference is not asked for", func(_, dst *cluster) { dst.logs[remoteOf(tp)].recs[5].Value = nil },
-			VerifyOptions{From: Bound{Given: true, Time: true, At: 60_000}, To: Bound{Given: true, At: 80}}, Counts{Source: 20, Target: 20, Matched: 20},
+			VerifyOptions{From: Bound{Given: true, Time: true, At: 60_000}, To: Bound{Given: true, At: 80}},
+			Counts{Source: 20, Target: 20, Matched: 20},
 		},
 		{"a sample", func(*cluster, *cluster) {}, VerifyOptions{Sample: 20}, Counts{Source: 20, Target: 20, Matched: 20}},
 		{
-			"retention on the source", func(src, _ *cluster) { l := src.logs[tp]; l.first, l.recs = 40, l.recs[40:] }, VerifyOptions{},
+			"retention on the source", func(src, _ *cluster) { l := src.logs[tp]; l.first, l.recs = 40, l.recs[40:] },
+			VerifyOptions{},
 			Counts{Source: 60, Target: 60, Matched: 60},
 		},
 		{
-			"retention on the target", func(_, dst *cluster) { l := dst.logs[remoteOf(tp)]; l.first, l.recs = 40, l.recs[40:] }, VerifyOptions{},
+			"retention on the target", func(_, dst *cluster) { l := dst.logs[remoteOf(tp)]; l.first, l.recs = 40, l.recs[40:] },
+			VerifyOptions{},
 			Counts{Source: 60, Target: 60, Matched: 60, ExpiredTarget: 40},
 		},
 		{
@@ -111,16 +115,19 @@ func TestVerify(t *testing.T) {
 			}, VerifyOptions{}, Counts{Source: 100, Target: 100, Matched: 100},
 		},
 		{
-			"markers of transactions", func(src, dst *cluster) { src.logs[tp].markers, dst.logs[remoteOf(tp)].markers = 2, 3 }, VerifyOptions{},
+			"markers of transactions", func(src, dst *cluster) { src.logs[tp].markers, dst.logs[remoteOf(tp)].markers = 2, 3 },
+			VerifyOptions{},
 			Counts{Source: 100, Target: 100, Matched: 100},
 		},
 		{
-			"still to be copied", func(_, dst *cluster) { l := dst.logs[remoteOf(tp)]; l.recs = l.recs[:90] }, VerifyOptions{},
+			"still to be copied", func(_, dst *cluster) { l := dst.logs[remoteOf(tp)]; l.recs = l.recs[:90] },
+			VerifyOptions{},
 			Counts{Source: 100, Target: 90, Matched: 90, Pending: 10},
 		},
 		{
 			"said to be copied", func(_, dst *cluster) { l := dst.logs[remoteOf(tp)]; l.recs = l.recs[:90] },
-			VerifyOptions{Copied: map[connect.TopicPartition]int64{tp: 95}}, Counts{Source: 100, Target: 90, Matched: 90, Missing: 5, Pending: 5},
+			VerifyOptions{Copied: map[connect.TopicPartition]int64{tp: 95}},
+			Counts{Source: 100, Target: 90, Matched: 90, Missing: 5, Pending: 5},
 		},
 		{"no copy", func(_, dst *cluster) { delete(dst.topics, "S.t") }, VerifyOptions{}, Counts{Missing: 100}},
 	} {
