@@ -3,6 +3,8 @@ package mirror
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -367,5 +369,26 @@ func TestJudgePosition(t *testing.T) {
 		if v.why != c.why || v.change != c.change || v.keep.isGone(c.stored) != c.gone || v.change && v.keep.ID != c.now {
 			t.Errorf("%s: %+v", name, v)
 		}
+	}
+}
+
+func TestTasksGoOnWithoutTheIDsOfTopics(t *testing.T) {
+	s, err := parse(props())
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, began := &task{s: s, log: slog.New(slog.DiscardHandler)}, time.Unix(1000, 0)
+	away := errors.New("no leader")
+	for _, after := range []time.Duration{0, time.Second, idsPatience - 1} {
+		if err := task.unreadIDs(away, began.Add(after)); !connect.IsRetriable(err) || !errors.Is(err, away) {
+			t.Errorf("after %v: %v", after, err)
+		}
+	}
+	if err := task.unreadIDs(away, began.Add(idsPatience)); err != nil {
+		t.Error(err)
+	}
+	task.unread = time.Time{}
+	if err := task.unreadIDs(fmt.Errorf("x: %w", client.ErrUnauthorized), began); err != nil {
+		t.Error(err)
 	}
 }

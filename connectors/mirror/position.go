@@ -25,11 +25,11 @@ func (t *task) identify(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, t.s.adminTimeout)
 	kept, err := readLineages(within, t.clients, t.s)
 	cancel()
-	switch {
-	case errors.Is(err, client.ErrUnauthorized):
-		t.log.Warn("the ids of topics that were copied can't be read, so that one that was made anew is not noticed over a restart", "topic", t.s.policy.topicIDsTopic(t.s.source), "error", err)
-	case err != nil:
-		return connect.Retriable(fmt.Errorf("target cluster %s: %w", t.s.target, err))
+	unread := err != nil
+	if unread {
+		if err = t.unreadIDs(err, time.Now()); err != nil {
+			return err
+		}
 	}
 	for tp, p := range t.parts {
 		l, known := kept[tp]
@@ -38,7 +38,7 @@ func (t *task) identify(ctx context.Context) error {
 		if v.why == wasRecreated || known && l.ID != "" && p.id != "" && l.ID != p.id {
 			t.syncs.anew(tp)
 		}
-		if v.change {
+		if v.change && !unread { // what is kept and could not be read may say more
 			t.keep[tp] = v.keep
 		}
 		if v.why != "" {
@@ -53,6 +53,24 @@ func (t *task) identify(ctx context.Context) error {
 	}
 	t.known, t.recount = true, true
 	return t.assign(t.reader)
+}
+
+// idsPatience is how long a task waits for the ids of topics. They lie in one partition, whose leader may be away while all others
+// can be written to.
+const idsPatience = 20 * time.Second
+
+// unreadIDs decides what becomes of a task that can't read the ids of the topics that were copied: its error is retriable, nil
+// says to go on without.
+func (t *task) unreadIDs(err error, now time.Time) error {
+	if t.unread.IsZero() {
+		t.unread = now
+	}
+	if !errors.Is(err, client.ErrUnauthorized) && now.Sub(t.unread) < idsPatience {
+		return connect.Retriable(fmt.Errorf("target cluster %s: %w", t.s.target, err))
+	}
+	t.log.Warn("the ids of topics that were copied can't be read, so that one that was made anew is not noticed over this restart",
+		"topic", t.s.policy.topicIDsTopic(t.s.source), "error", err)
+	return nil
 }
 
 // lost decides about a partition whose stored position belongs to records that are gone.

@@ -42,6 +42,7 @@ type task struct {
 	slow    throttle
 	slowed  map[connect.TopicPartition]time.Time // paused for the limit of their topic, since
 	keep    map[connect.TopicPartition]lineage   // waits to be kept
+	unread  time.Time                            // since when the ids of topics can't be read
 	kept    time.Time                            // when that was last tried
 	records []connect.SourceRecord
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/connectd/connectd/connect"
@@ -224,15 +225,24 @@ func (c *connector) prepare(ctx context.Context, source map[string]client.Topic)
 	return target, refused.String(), nil
 }
 
-// makeIDsTopic makes the topic in which tasks keep the ids of the topics that they copy. Without it they go on.
+// makeIDsTopic makes the topic in which tasks keep the ids of the topics that they copy, as often replicated as copies are, or
+// as the brokers have it where that is not possible. Without it tasks go on.
 func (c *connector) makeIDsTopic(ctx context.Context, target map[string]client.Topic) {
-	ids := compacted(c.s.policy.topicIDsTopic(c.s.source), -1, propReplication)
-	if _, has := target[ids.Name]; has {
+	name := c.s.policy.topicIDsTopic(c.s.source)
+	if _, has := target[name]; has {
 		return
 	}
 	ctx, cancel := c.within(ctx)
 	defer cancel()
-	if err := ids.ensure(ctx, c.dst); err != nil {
+	factor := int16(-1)
+	if n, err := strconv.ParseInt(c.s.replication, 10, 16); err == nil {
+		factor = int16(n)
+	}
+	err := compacted(name, factor, propReplication).ensure(ctx, c.dst)
+	if errors.Is(err, client.ErrReplication) && factor != -1 {
+		err = compacted(name, -1, propReplication).ensure(ctx, c.dst)
+	}
+	if err != nil {
 		c.log.Warn("a source topic that is made anew is not noticed over a restart", "error", err)
 	}
 }
