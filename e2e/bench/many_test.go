@@ -49,7 +49,7 @@ func BenchmarkManyPartitions(b *testing.B) {
 
 // fillTopics makes the topics and gives each partition a record.
 func fillTopics(b *testing.B, bootstrap string, topics int) {
-	cl := client(b, bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl := client(b, bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(1000))
 	admin := kadm.NewClient(cl)
 	names := make([]string, topics)
 	for i := range names {

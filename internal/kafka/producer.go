@@ -84,6 +84,7 @@ func NewProducer(settings map[string]string, log hclog.Logger, onDelivery func([
 	own := maps.Clone(settings)
 	own[queueSize] = strconv.Itoa(min(2*limits[queueSize]+1024, math.MaxInt32))
 	own[queueMessages] = strconv.Itoa(min(2*limits[queueMessages]+1024, math.MaxInt32))
+	own["linger.ms"] = shortLinger(settings["linger.ms"])
 	conf, err := newConf(own, producerDefaults)
 	if err != nil {
 		return nil, err
@@ -103,6 +104,19 @@ func NewProducer(settings map[string]string, log hclog.Logger, onDelivery func([
 	}
 	p.topics.rk = p.h.rk
 	return p, nil
+}
+
+// mostLinger is how long librdkafka may wait for more of a batch, in ms. What comes while a batch is under way makes the next one,
+// all of which librdkafka gets at once: to wait for more of it would only hold up the partition.
+const mostLinger = 1
+
+// shortLinger leaves what is no time, or too long a one, to librdkafka, which names it.
+func shortLinger(given string) string {
+	ms, err := strconv.ParseFloat(cmp.Or(given, strconv.Itoa(mostLinger)), 64)
+	if err == nil && ms > mostLinger && ms <= 900_000 {
+		return strconv.Itoa(mostLinger)
+	}
+	return cmp.Or(given, strconv.Itoa(mostLinger))
 }
 
 // Send implements client.Producer.
