@@ -60,23 +60,23 @@ const (
 // PartitionProgress is how far a source task is with one partition of a source topic.
 type PartitionProgress struct {
 	// Topic and Partition are the source's, Target is the topic that gets the copies.
-	Topic     string `json:"topic"`
-	Target    string `json:"target"`
-	Partition int32  `json:"partition"`
+	Topic     string
+	Target    string
+	Partition int32
 	// Position is the offset of the next record to be copied, End the one after the last record there is; -1 unknown.
-	Position int64 `json:"position"`
-	End      int64 `json:"end"`
+	Position int64
+	End      int64
 	// LagMs is the age in milliseconds of the newest record that was copied, while there are others to copy; 0 when there
 	// are none, -1 unknown.
-	LagMs int64 `json:"lag_ms"`
+	LagMs int64
 	// RecordsPerSecond and BytesPerSecond (keys, values and headers, not compressed) are a mean over the last while.
-	RecordsPerSecond float64 `json:"records_per_second"`
-	BytesPerSecond   float64 `json:"bytes_per_second"`
+	RecordsPerSecond float64
+	BytesPerSecond   float64
 	// ETAMs is in how many milliseconds End will be reached at the present rate; 0 when it is, -1 unknown.
-	ETAMs int64 `json:"eta_ms"`
+	ETAMs int64
 	// State is ProgressCopying, ProgressWaiting or ProgressThrottled. Reason says why it is one of the latter two.
-	State  string `json:"state"`
-	Reason string `json:"reason,omitempty"`
+	State  string
+	Reason string
 	// ThrottledMs is for how many milliseconds limits have held the partition back since the task started.
-	ThrottledMs int64 `json:"throttled_ms"`
+	ThrottledMs int64
 }

@@ -142,24 +142,14 @@ func (c *checkpointConnector) run(ctx context.Context) {
 // firstLoad tries until the source was reached once. The worker usually asks for task configs before that; whoever comes
 // first does the work.
 func (c *checkpointConnector) firstLoad(ctx context.Context) {
-	for wait := retryFirst; ctx.Err() == nil; wait = min(2*wait, retryMost) {
-		_, err := c.refresh(ctx, false)
-		if err == nil {
-			c.mu.Lock()
-			failed := c.failed
-			c.mu.Unlock()
-			if failed {
-				c.cc.RequestTaskReconfiguration()
-			}
-			return
-		}
-		if ctx.Err() == nil {
-			c.log.Warn("a mirror can't look for consumer groups", "retry in", wait, "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+	reached := retry(ctx, func() error { _, err := c.refresh(ctx, false); return err }, func(wait time.Duration, err error) {
+		c.log.Warn("a mirror can't look for consumer groups", "retry in", wait, "error", err)
+	})
+	c.mu.Lock()
+	failed := c.failed
+	c.mu.Unlock()
+	if reached && failed {
+		c.cc.RequestTaskReconfiguration()
 	}
 }
 

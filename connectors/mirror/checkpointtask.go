@@ -139,27 +139,24 @@ func (t *checkpointTask) run(ctx context.Context, saved *follower) {
 
 // load reads the checkpoints of before, again until that works.
 func (t *checkpointTask) load(ctx context.Context, saved *follower) bool {
-	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		found, err := saved.loadCheckpoints(ctx, t.topic, t.groups)
-		if err == nil {
-			t.mu.Lock()
-			t.newest = found
-			t.wrote = found.clone() // most likely they were committed, too
-			t.mu.Unlock()
-			t.notes.set(whileLoading, nil)
-			close(t.loaded)
-			return true
-		}
-		if ctx.Err() == nil {
-			t.notes.set(whileLoading, fmt.Errorf("target cluster %s: the checkpoints of before can't be read: %w", t.s.target, err))
-			t.log.Warn("the checkpoints of before can't be read, so there are no new ones", "retry in", wait, "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(wait):
-		}
+	var found checkpoints
+	load := func() (err error) {
+		found, err = saved.loadCheckpoints(ctx, t.topic, t.groups)
+		return err
 	}
+	if !retry(ctx, load, func(wait time.Duration, err error) {
+		t.notes.set(whileLoading, fmt.Errorf("target cluster %s: the checkpoints of before can't be read: %w", t.s.target, err))
+		t.log.Warn("the checkpoints of before can't be read, so there are no new ones", "retry in", wait, "error", err)
+	}) {
+		return false
+	}
+	t.mu.Lock()
+	t.newest = found
+	t.wrote = found.clone() // most likely they were committed, too
+	t.mu.Unlock()
+	t.notes.set(whileLoading, nil)
+	close(t.loaded)
+	return true
 }
 
 // Poll implements connect.SourceTask: the first time as soon as positions can be translated, then once in an interval.

@@ -10,12 +10,6 @@ import (
 	"github.com/connectd/connectd/connect"
 )
 
-// Waits between attempts to reach the clusters.
-const (
-	retryFirst = 2 * time.Second
-	retryMost  = 30 * time.Second
-)
-
 // connector keeps the target's topics like the source's and deals the partitions out to tasks.
 type connector struct {
 	clients  Clients
@@ -173,24 +167,14 @@ func ticker(d time.Duration) *time.Ticker {
 // firstLoad tries until the clusters were reached once. The worker usually asks for task configs before that; whoever
 // comes first does the work.
 func (c *connector) firstLoad(ctx context.Context) {
-	for wait := retryFirst; ctx.Err() == nil; wait = min(2*wait, retryMost) {
-		_, err := c.refresh(ctx, false)
-		if err == nil {
-			c.mu.Lock()
-			failed := c.failed
-			c.mu.Unlock()
-			if failed {
-				c.cc.RequestTaskReconfiguration()
-			}
-			return
-		}
-		if ctx.Err() == nil {
-			c.log.Warn("a mirror can't look for its topics", "retry in", wait, "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+	reached := retry(ctx, func() error { _, err := c.refresh(ctx, false); return err }, func(wait time.Duration, err error) {
+		c.log.Warn("a mirror can't look for its topics", "retry in", wait, "error", err)
+	})
+	c.mu.Lock()
+	failed := c.failed
+	c.mu.Unlock()
+	if reached && failed {
+		c.cc.RequestTaskReconfiguration()
 	}
 }
 

@@ -33,23 +33,25 @@ func (f *follower) exists(ctx context.Context, topic string) (bool, error) {
 // follow begins to read a topic and returns once it was read to its end; the log is the caller's to close. It waits for the
 // topic, and tries again whatever fails, until ctx ends. found is told whether the topic is there, before it is read.
 func (f *follower) follow(ctx context.Context, topic string, found func(bool), onRecords func([]client.LogRecord)) (Log, error) {
-	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		l, err := f.open(ctx, topic, found, onRecords)
-		switch {
-		case err == nil && l != nil:
-			return l, nil
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case err != nil:
+	var l Log
+	open := func() (err error) {
+		if l, err = f.open(ctx, topic, found, onRecords); err == nil && l == nil {
+			err = errAbsent
+		}
+		return err
+	}
+	if !retry(ctx, open, func(wait time.Duration, err error) {
+		if !errors.Is(err, errAbsent) { // found has been told
 			f.log.Warn("an internal topic of the mirror can't be read", "topic", topic, "retry in", wait, "error", err)
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(wait):
-		}
+	}) {
+		return nil, ctx.Err()
 	}
+	return l, nil
 }
+
+// errAbsent says that there is no such topic.
+var errAbsent = errors.New("the topic does not exist")
 
 // open begins to read a topic; nil without an error if it does not exist.
 func (f *follower) open(ctx context.Context, topic string, found func(bool), onRecords func([]client.LogRecord)) (Log, error) {

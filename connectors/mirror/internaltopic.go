@@ -63,17 +63,11 @@ func makeTopic(ctx context.Context, admin Admin, t internalTopic, timeout time.D
 func (m *topicMaker) stop() { m.cancel(); <-m.done }
 
 func (t internalTopic) keepTrying(ctx context.Context, admin Admin, timeout time.Duration, log *slog.Logger) {
-	for wait := retryFirst; ctx.Err() == nil; wait = min(2*wait, retryMost) {
+	retry(ctx, func() error {
 		within, cancel := context.WithTimeout(ctx, timeout)
-		err := t.ensure(within, admin)
-		cancel()
-		if err == nil || ctx.Err() != nil {
-			return
-		}
+		defer cancel()
+		return t.ensure(within, admin)
+	}, func(wait time.Duration, err error) {
 		log.Error("an internal topic of the mirror is missing", "retry in", wait, "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-	}
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -45,7 +44,9 @@ func TestRecordsKeepTheirOrderWhenBatchesAreTriedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if rng.IntN(10) == 0 {
-			time.Sleep(3 * time.Millisecond) // for batches of any size
+			if err := p.Flush(ctx); err != nil { // for batches of any size
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := p.Flush(ctx); err != nil {

@@ -31,11 +31,7 @@ type GroupAdmin struct {
 
 // NewGroupAdmin opens a client of the role Admin. It does not wait for a broker. log may be nil.
 func NewGroupAdmin(s *clientconf.Settings, log hclog.Logger) (*GroupAdmin, error) {
-	opts, err := Options(s, log)
-	if err != nil {
-		return nil, err
-	}
-	cl, err := kgo.NewClient(opts...)
+	cl, err := Open(s, log)
 	if err != nil {
 		return nil, err
 	}

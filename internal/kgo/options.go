@@ -11,6 +11,15 @@ import (
 	"github.com/connectd/connectd/internal/clientconf"
 )
 
+// Open opens a client with the options of s's role. It does not wait for a broker. log may be nil.
+func Open(s *clientconf.Settings, log hclog.Logger) (*kgo.Client, error) {
+	opts, err := Options(s, log)
+	if err != nil {
+		return nil, err
+	}
+	return kgo.NewClient(opts...)
+}
+
 // Options returns the franz-go options for a client of s's role: brokers, TLS, SASL, timeouts, and what producers or
 // consumers need. It leaves out what consumes (topics, partitions) and group membership, for which see [GroupOptions].
 // Values outside franz-go's limits are brought to the nearest one. log may be nil.

@@ -28,11 +28,7 @@ type TopicAdmin struct {
 
 // NewTopicAdmin opens a client of the role Admin. It does not wait for a broker. log may be nil.
 func NewTopicAdmin(s *clientconf.Settings, log hclog.Logger) (*TopicAdmin, error) {
-	opts, err := Options(s, log)
-	if err != nil {
-		return nil, err
-	}
-	cl, err := kgo.NewClient(opts...)
+	cl, err := Open(s, log)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/clientconf"
 	kgoclient "github.com/connectd/connectd/internal/kgo"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // withGroups opens a client for one call about a consumer group: librdkafka's Go client cannot remove single offsets.
@@ -15,11 +14,7 @@ func (k *kafkaClients) withGroups(props map[string]string, use func(*kgoclient.G
 	if err != nil {
 		return err
 	}
-	opts, err := kgoclient.Options(s, k.log)
-	if err != nil {
-		return err
-	}
-	cl, err := kgo.NewClient(opts...)
+	cl, err := kgoclient.Open(s, k.log)
 	if err != nil {
 		return err
 	}
