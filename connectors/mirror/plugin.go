@@ -24,7 +24,7 @@ func SourcePlugin(clients Clients) connect.ConnectorPlugin {
 		Version: version, Type: connect.Source, Config: sourceDef(), BytesByDefault: true, Live: isLive,
 		ProducerDefaults: map[string]string{
 			// One batch of a partition is under way at a time: over a long way, what it carries is all that counts.
-			"batch.size": "1000000", "linger.ms": "10", "compression.type": "lz4",
+			"batch.size": "1000000", "compression.type": "lz4",
 		},
 		New:           func() connect.Connector { return &connector{clients: clients} },
 		NewSourceTask: func() connect.SourceTask { return &task{clients: clients} },
