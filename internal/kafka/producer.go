@@ -62,8 +62,10 @@ type Producer struct {
 	room     int    // bytes that may be, a larger record would wait for ever
 	messages int    // records that may be
 	gone     []client.Delivery
+	purging  int // calls of librdkafka's that still drop what it has: what it got now, it might drop too
 
-	space chan struct{} // signalled after deliveries
+	space  chan struct{} // signalled after deliveries
+	purges sync.WaitGroup
 
 	out       []client.Delivery
 	closeOnce sync.Once
@@ -143,6 +145,9 @@ func (p *Producer) Send(ctx context.Context, recs []client.ProducerRecord) error
 func (p *Producer) take(recs []client.ProducerRecord) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.purging > 0 {
+		return 0, nil
+	}
 	p.buf, p.recs = p.buf[:0], p.recs[:0]
 	p.lanes.begin()
 	n := 0
@@ -306,10 +311,7 @@ func (p *Producer) trim() {
 // deliver runs on the queue's goroutine.
 func (p *Producer) deliver(ds []C.ck_delivery) {
 	p.onDel(p.outcomes(ds))
-	select {
-	case p.space <- struct{}{}:
-	default:
-	}
+	p.signal()
 }
 
 // outcomes makes deliveries of reports, and sends on what waited for them.
@@ -393,7 +395,7 @@ func (p *Producer) outstanding() bool {
 }
 
 // Abandon fails the delivery of all records that are not acknowledged. Those that a broker has may still count, the others
-// are not sent any more. It must not be called after Close.
+// are not sent any more. It does not wait for that; what is sent next does. It must not be called after Close.
 func (p *Producer) Abandon() {
 	p.mu.Lock()
 	// Where something waits, something else is under way, whose report brings these along.
@@ -401,8 +403,23 @@ func (p *Producer) Abandon() {
 		p.bytes -= int(r.size)
 		p.gone = append(p.gone, client.Delivery{Seq: uint64(r.seq), Partition: int32(r.partition), Offset: -1, Err: codeError(codePurgeQueue)})
 	}
+	p.purging++
 	p.mu.Unlock()
-	C.rd_kafka_purge(p.h.rk, C.RD_KAFKA_PURGE_F_QUEUE|C.RD_KAFKA_PURGE_F_INFLIGHT|C.RD_KAFKA_PURGE_F_NON_BLOCKING)
+	p.purges.Go(func() {
+		C.rd_kafka_purge(p.h.rk, C.RD_KAFKA_PURGE_F_QUEUE|C.RD_KAFKA_PURGE_F_INFLIGHT)
+		p.mu.Lock()
+		p.purging--
+		p.mu.Unlock()
+		p.signal()
+	})
+}
+
+// signal lets a Send that waits look again.
+func (p *Producer) signal() {
+	select {
+	case p.space <- struct{}{}:
+	default:
+	}
 }
 
 // Close implements client.Producer.
@@ -410,6 +427,7 @@ func (p *Producer) Close() {
 	p.closeOnce.Do(func() {
 		p.h.stop()
 		p.Abandon()
+		p.purges.Wait()
 		p.topics.free()
 		p.h.destroy()
 	})
