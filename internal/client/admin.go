@@ -34,6 +34,12 @@ var (
 	ErrFatal = errors.New("the client cannot go on")
 	// ErrTooLarge is a record that the client or the broker refuses for its size.
 	ErrTooLarge = errors.New("the record is too large")
+	// ErrFenced says that another producer has taken this one's transactional.id: it must not go on.
+	ErrFenced = errors.New("the producer is fenced: another one uses its transactional.id")
+	// ErrPassedOver is a batch that was given up because one before it in its partition could not be written.
+	ErrPassedOver = errors.New("a batch before it could not be written")
+	// ErrCorrupt is a record batch whose checksum or structure is wrong.
+	ErrCorrupt = errors.New("the record batch is corrupt")
 	// ErrTimestamp is a record that the broker refuses for its timestamp.
 	ErrTimestamp = errors.New("the record's timestamp is refused")
 )
