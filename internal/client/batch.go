@@ -74,9 +74,12 @@ type BatchProducer interface {
 	// error is permanent for the batches not queued, whose Hold is then still the caller's. A *RecordError is about one batch:
 	// those before it are queued, those behind it may be sent again.
 	//
-	// A batch that can't be written (Delivery.Err) fails all those behind it in its partition that were sent up to its Delivery: they
-	// get ErrPassedOver. What is sent later starts anew. ErrFatal ends the producer.
+	// A batch that can't be written (Delivery.Err) fails all those behind it in its partition with ErrPassedOver, what is sent
+	// later too, until GoOn: nothing overtakes it. ErrFatal ends the producer.
 	Send(ctx context.Context, batches []RawBatch) error
+	// GoOn has a partition written again after one of its batches failed. It is called from Send's goroutine, when the sender goes back
+	// to that batch.
+	GoOn(topic string, partition int32)
 	// Flush returns once the outcome of every batch sent so far has been delivered, or ctx ends.
 	Flush(ctx context.Context) error
 	// Backlog tells how a partition is doing. It is cheap.
@@ -137,8 +140,7 @@ type OffsetRun struct {
 // whether it shall. If so its batches are polled instead of its records.
 type BatchSource interface {
 	// PollBatches waits for batches until there are some, or ctx ends. No batches and no error is allowed. The worker is done with the
-	// slice when it calls PollBatches again, and with each batch when it lets go of its Hold. Offsets that went by without
-	// anything to copy come as a batch without Bytes: only its SourceOffset counts, once all before it is written.
+	// slice when it calls PollBatches again, and with each batch when it lets go of its Hold.
 	PollBatches(ctx context.Context) ([]SourceBatch, error)
 	// BatchWritten tells that a batch is in the target, at base and the offsets behind it; -1 unknown. It comes from the producer's
 	// goroutine, in order for each partition, and must not block for long. The batch's Bytes are gone.
