@@ -70,13 +70,13 @@ type Backlog struct {
 // batches of a partition are written in the order in which they were sent, each once, however often they are tried again. Send and
 // Flush are called from one goroutine, the others from any.
 type BatchProducer interface {
-	// Send queues batches in order. It blocks while more bytes wait for an answer than the producer may hold, until ctx ends; an
-	// error is permanent for the batches not queued, whose Hold is then still the caller's. A *RecordError is about one batch:
-	// those before it are queued, those behind it may be sent again.
+	// Send queues batches in order, and tells how many. It blocks while more bytes wait for an answer than the producer may hold,
+	// until ctx ends. An error is about the first that is not queued; the Holds of those not queued are still the caller's. After
+	// a *RecordError those behind that batch may be sent again.
 	//
 	// A batch that can't be written (Delivery.Err) fails all those behind it in its partition with ErrPassedOver, what is sent
 	// later too, until GoOn: nothing overtakes it. ErrFatal ends the producer.
-	Send(ctx context.Context, batches []RawBatch) error
+	Send(ctx context.Context, batches []RawBatch) (queued int, err error)
 	// GoOn has a partition written again after one of its batches failed. It is called from Send's goroutine, when the sender goes back
 	// to that batch.
 	GoOn(topic string, partition int32)

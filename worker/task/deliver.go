@@ -273,10 +273,16 @@ func (s *Source) flush() {
 	defer cancel()
 	s.prodMu.Lock()
 	defer s.prodMu.Unlock()
-	if s.producer == nil {
+	var flush func(context.Context) error
+	switch {
+	case s.producer != nil:
+		flush = s.producer.Flush
+	case s.batchers != nil:
+		flush = s.batchers.Flush
+	default:
 		return
 	}
-	if err := s.producer.Flush(ctx); err != nil && !s.killed() {
+	if err := flush(ctx); err != nil && !s.killed() {
 		s.mu.Lock()
 		n := s.book.Pending()
 		s.mu.Unlock()
@@ -300,6 +306,10 @@ func (s *Source) closeProducer() {
 	if s.producer != nil {
 		s.producer.Close()
 		s.producer = nil
+	}
+	if s.batchers != nil {
+		s.batchers.Close()
+		s.batchers = nil
 	}
 }
 

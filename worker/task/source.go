@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/cluster"
 	"github.com/connectd/connectd/worker/task/ledger"
 	"github.com/hashicorp/go-hclog"
@@ -31,6 +32,10 @@ type SourceConfig struct {
 
 	NewProducer   ProducerFactory
 	ProducerProps map[string]string
+	// NewBatchProducer is for a task that can copy whole record batches (client.BatchSource), nil for no batches. NoBatches
+	// says why its records must travel one by one all the same; empty: they need not.
+	NewBatchProducer client.BatchProducerFactory
+	NoBatches        string
 	// Reader is what the task reads its own offsets by, Offsets where they are stored.
 	Reader  connect.OffsetReader
 	Offsets OffsetStore
@@ -70,6 +75,7 @@ type Source struct {
 	committer connect.Committer       // nil when the task is none
 	records   connect.RecordCommitter // nil when the task is none
 	failer    connect.DeliveryFailer  // nil when the task is none
+	whole     client.BatchSource      // nil when records travel one by one
 	stopped   atomic.Bool
 
 	// drain outlives soft by FlushTimeout: sending what was polled must end with it.
@@ -77,6 +83,8 @@ type Source struct {
 
 	prodMu   sync.Mutex // held while the producer is called, so that Kill can close it from elsewhere
 	producer Producer
+	batchers client.BatchProducer // in place of producer
+	raws     []client.RawBatch    // of the batches that are being sent
 
 	mu      sync.Mutex // guards what deliveries, Kill and the runner share
 	book    *ledger.Ledger
@@ -162,23 +170,27 @@ func (s *Source) start() error {
 		t := time.AfterFunc(s.cfg.FlushTimeout, cancel)
 		context.AfterFunc(drain, func() { t.Stop() })
 	})
-	p, err := s.cfg.NewProducer(s.cfg.ProducerProps, s.delivered)
+	var task connect.SourceTask
+	err := guard("Start", func() error {
+		task = s.cfg.New()
+		return nil
+	})
 	if err != nil {
+		return fmt.Errorf("starting the task: %w", err)
+	}
+	if whole, can := task.(client.BatchSource); can && s.cfg.NewBatchProducer != nil && s.cfg.NoBatches == "" {
+		s.whole = whole
+	}
+	if err := s.openProducer(); err != nil {
 		return fmt.Errorf("opening the producer: %w", err)
 	}
-	s.prodMu.Lock()
-	s.producer = p
-	s.prodMu.Unlock()
-	err = guard("Start", func() error {
-		task := s.cfg.New()
-		s.mu.Lock()
-		s.task = task
-		s.mu.Unlock()
-		s.committer, _ = s.task.(connect.Committer)
-		s.records, _ = s.task.(connect.RecordCommitter)
-		s.failer, _ = s.task.(connect.DeliveryFailer)
-		return s.task.Start(s.soft, sourceContext{s}, s.cfg.Props)
-	})
+	s.mu.Lock()
+	s.task = task
+	s.mu.Unlock()
+	s.committer, _ = task.(connect.Committer)
+	s.records, _ = task.(connect.RecordCommitter)
+	s.failer, _ = task.(connect.DeliveryFailer)
+	err = guard("Start", func() error { return task.Start(s.soft, sourceContext{s}, s.cfg.Props) })
 	if err != nil {
 		return fmt.Errorf("starting the task: %w", err)
 	}
@@ -188,7 +200,22 @@ func (s *Source) start() error {
 	return s.reconfigure()
 }
 
+func (s *Source) openProducer() (err error) {
+	s.prodMu.Lock()
+	defer s.prodMu.Unlock()
+	if s.whole != nil {
+		s.batchers, err = s.cfg.NewBatchProducer(s.cfg.ProducerProps, s.batchesDelivered)
+		return err
+	}
+	s.producer, err = s.cfg.NewProducer(s.cfg.ProducerProps, s.delivered)
+	return err
+}
+
 func (s *Source) loop() error {
+	next := s.nextRecords
+	if s.whole != nil {
+		next = s.nextBatches
+	}
 	ctx := s.interruptible(cluster.TargetStarted)
 	backoff := pollBackoff
 	for !s.stopping() {
@@ -209,14 +236,11 @@ func (s *Source) loop() error {
 		if err := s.between(); err != nil {
 			return err
 		}
-		recs, err := s.poll(ctx)
+		send, err := next(ctx)
 		switch {
 		case err == nil:
 			backoff = pollBackoff
-			if recs, err = s.goBack(recs); err != nil {
-				return err
-			}
-			if err := s.send(recs); err != nil {
+			if err := send(); err != nil {
 				return s.unlessFenced(err)
 			}
 		case ctx.Err() != nil && isContextEnd(err): // stopped, paused, or failed beside the loop
@@ -233,18 +257,29 @@ func (s *Source) loop() error {
 
 // between tells the task, between two Polls, what it has to know.
 func (s *Source) between() error {
-	if _, err := s.goBack(nil); err != nil {
+	if _, err := s.goBack(); err != nil {
 		return err
 	}
 	return s.reconfigure()
 }
 
-func (s *Source) poll(ctx context.Context) (recs []connect.SourceRecord, err error) {
+// nextRecords polls the task, and gives what sends the records.
+func (s *Source) nextRecords(ctx context.Context) (send func() error, err error) {
+	var recs []connect.SourceRecord
 	err = guard("Poll", func() error {
 		recs, err = s.task.Poll(ctx)
 		return err
 	})
-	return recs, err
+	return func() error {
+		anew, err := s.goBack()
+		if err != nil {
+			return err
+		}
+		if len(anew) > 0 {
+			recs = slices.DeleteFunc(slices.Clone(recs), func(r connect.SourceRecord) bool { return among(anew, r.SourcePartition) })
+		}
+		return s.send(recs)
+	}, err
 }
 
 // send takes the records of one Poll all the way into the producer. What comes before a record that fails is sent.

@@ -123,7 +123,7 @@ func TestSourceFailures(t *testing.T) {
 		},
 		"new panics": {
 			func(r *sourceRig) { r.cfg.New = func() connect.SourceTask { panic("ouch") } },
-			[]string{"state FAILED: starting the task: panic in Start: ouch", "close producer"},
+			[]string{"state FAILED: starting the task: panic in Start: ouch"},
 		},
 		"producer": {
 			func(r *sourceRig) {

@@ -82,36 +82,46 @@ func (s *Source) split(u *undelivered) {
 	p.Split(ctx, u.topic, size)
 }
 
-// goBack tells the task of failed records that hold up their source partitions, and begins those anew. It leaves of the records
-// that were polled and not yet sent those that still count.
-func (s *Source) goBack(recs []connect.SourceRecord) ([]connect.SourceRecord, error) {
+// goBack tells the task of failures that hold up source partitions, and begins those anew: what was polled of them and not yet sent
+// does not count.
+func (s *Source) goBack() (anew []connect.Entries, err error) {
 	s.mu.Lock()
 	stuck := s.stuck
 	s.stuck = nil
 	s.mu.Unlock()
 	for _, f := range stuck {
-		u, ok := f.Cause.(*undelivered)
-		if !ok {
+		handled, err := true, error(nil)
+		switch u := f.Cause.(type) {
+		case *undelivered:
+			err = guard("DeliveryFailed", func() error {
+				handled = s.failer.DeliveryFailed(&u.rec, u.err)
+				return nil
+			})
+			if err == nil && !handled {
+				err = undeliverable(u.err)
+			}
+			if err == nil {
+				s.split(u)
+				s.log.Debug("A record could not be sent to Kafka; its source partition is read again from there", "topic", u.rec.Topic,
+					"source-partition", u.rec.SourcePartition, "source-offset", u.rec.SourceOffset, "error", u.err)
+			}
+		case *unwritten:
+			err = s.goBackTo(u)
+		default:
 			continue // the producer has ended, and the task with it
 		}
-		handled := false
-		err := guard("DeliveryFailed", func() error {
-			handled = s.failer.DeliveryFailed(&u.rec, u.err)
-			return nil
-		})
-		switch {
-		case err != nil:
-			return nil, err
-		case !handled:
-			return nil, undeliverable(u.err)
+		if err != nil {
+			return anew, err
 		}
-		s.split(u)
-		s.log.Debug("A record could not be sent to Kafka; its source partition is read again from there", "topic", u.rec.Topic,
-			"source-partition", u.rec.SourcePartition, "source-offset", u.rec.SourceOffset, "error", u.err)
 		s.mu.Lock()
-		anew, _ := s.book.Restart(f.Seq)
+		source, _ := s.book.Restart(f.Seq)
 		s.mu.Unlock()
-		recs = slices.DeleteFunc(slices.Clone(recs), func(r connect.SourceRecord) bool { return ledger.Same(r.SourcePartition, anew) })
+		anew = append(anew, source)
 	}
-	return recs, nil
+	return anew, nil
+}
+
+// among tells whether a source partition is one of those that are begun anew.
+func among(anew []connect.Entries, source connect.Entries) bool {
+	return slices.ContainsFunc(anew, func(e connect.Entries) bool { return ledger.Same(source, e) })
 }
