@@ -103,7 +103,7 @@ func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState,
 	cfg := task.SourceConfig{
 		ID: b.id, New: b.plugin.NewSourceTask, Props: b.props, Connector: b.conf, Target: target,
 		Converters: parts.converters, Chain: parts.chain, Errors: parts.errors,
-		NewProducer:   w.cfg.Kafka.NewProducer,
+		NewProducer: w.cfg.Kafka.NewProducer, NewBatchProducer: w.newBatchProducer(), NoBatches: b.noBatches(),
 		ProducerProps: clientconf.TaskProducerProps(w.cfg.Conf.Raw, b.conf, b.clientID("producer"), b.plugin.ProducerDefaults),
 		Reader:        w.offsets.Reader(b.id.Connector), Offsets: offsetWriter{w},
 		Member:        w.tenure(),
