@@ -108,6 +108,10 @@ func (s *Source) sendBatches(batches []client.SourceBatch) error {
 		letGo(batches)
 		return errFenced
 	}
+	if err := s.openTransaction(); err != nil {
+		letGo(batches)
+		return err
+	}
 	return s.queueBatches(s.submitBatches(batches))
 }
 
@@ -161,6 +165,9 @@ func (s *Source) queueBatches(raws []client.RawBatch) error {
 // batchesDelivered takes outcomes from the producer's goroutine.
 func (s *Source) batchesDelivered(ds []Delivery) {
 	tags := s.settleFailures(ds)
+	if s.trans != nil {
+		s.deferBatches(ds, tags)
+	}
 	err := guard("BatchWritten", func() error {
 		for i, b := range tags {
 			if b != nil {

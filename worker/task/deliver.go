@@ -27,14 +27,18 @@ func (s *Source) delivered(ds []Delivery) {
 	if s.records != nil {
 		s.recordMu.Lock()
 		defer s.recordMu.Unlock()
-		s.commitRecords(ds)
+		if s.trans != nil {
+			s.deferRecords(ds)
+		} else {
+			s.commitRecords(ds)
+		}
 	}
 	var used []string
 	var lost *Delivery
 	s.mu.Lock()
 	for i := range ds {
 		d := &ds[i]
-		if d.Err == nil || s.tol.Tolerate {
+		if d.Err == nil || s.tol.Tolerate || s.trans.gaveUp(d.Seq) {
 			s.book.Ack(d.Seq)
 		} else if s.book.Fail(d.Seq, nil) && lost == nil {
 			lost = d
@@ -141,6 +145,10 @@ func (s *Source) freeBatches() {
 
 // commitDropped tells the task about records that never go to Kafka.
 func (s *Source) commitDropped(recs []connect.SourceRecord) {
+	if s.trans != nil {
+		s.deferDropped(recs)
+		return
+	}
 	s.recordMu.Lock()
 	defer s.recordMu.Unlock()
 	failures := 0
@@ -228,6 +236,11 @@ func (s *Source) commit() {
 			return
 		}
 	}
+	s.tellStored()
+}
+
+// tellStored tells the task that offsets were stored.
+func (s *Source) tellStored() {
 	if s.committer == nil || s.killed() {
 		return
 	}
@@ -251,11 +264,14 @@ func (s *Source) finish() {
 	case !s.cfg.Member():
 		s.log.Warn("Records in flight are given up, and their offsets not stored: " + errFenced.Error())
 		s.closeProducer()
-	case started && !s.killed():
+	case !started || s.killed():
+	case s.trans != nil:
+		s.finishTransactional()
+	default:
 		s.flush()
 	}
 	s.committing.Wait()
-	if started && !s.killed() {
+	if started && !s.killed() && s.trans == nil {
 		s.commit()
 	}
 	s.stopTask()

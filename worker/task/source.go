@@ -39,6 +39,9 @@ type SourceConfig struct {
 	// Reader is what the task reads its own offsets by, Offsets where they are stored.
 	Reader  connect.OffsetReader
 	Offsets OffsetStore
+	// Transactions has the task deliver exactly once; nil: at least once. The producer must be transactional, and Offsets is
+	// not used.
+	Transactions *Transactions
 
 	// Member tells whether the membership of the group lasts in which the task was given to this worker; nil: always. When
 	// it does not, somebody else may run the task already, and the worker will be told to stop it: until then nothing more
@@ -76,6 +79,7 @@ type Source struct {
 	records   connect.RecordCommitter // nil when the task is none
 	failer    connect.DeliveryFailer  // nil when the task is none
 	whole     client.BatchSource      // nil when records travel one by one
+	trans     *transactional          // nil when they are delivered at least once
 	stopped   atomic.Bool
 
 	// drain outlives soft by FlushTimeout: sending what was polled must end with it.
@@ -156,8 +160,14 @@ func StartSource(ctx context.Context, cfg SourceConfig) *Source {
 	go s.run(life{
 		log: s.log, report: cfg.Report, start: s.start, finish: s.finish, reap: s.reap,
 		loop: func() error {
-			s.committing.Go(s.commitLoop)
-			return s.loop()
+			if s.trans == nil {
+				s.committing.Go(s.commitLoop)
+			}
+			err := s.loop()
+			if s.trans != nil {
+				s.trans.failed = err != nil
+			}
+			return err
 		},
 	})
 	return s
@@ -184,13 +194,18 @@ func (s *Source) start() error {
 	if err := s.openProducer(); err != nil {
 		return fmt.Errorf("opening the producer: %w", err)
 	}
+	if err := s.beginTransactional(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	s.task = task
 	s.mu.Unlock()
 	s.committer, _ = task.(connect.Committer)
 	s.records, _ = task.(connect.RecordCommitter)
-	s.failer, _ = task.(connect.DeliveryFailer)
-	err = guard("Start", func() error { return task.Start(s.soft, sourceContext{s}, s.cfg.Props) })
+	if s.trans == nil { // one record is no affair of its own in a transaction
+		s.failer, _ = task.(connect.DeliveryFailer)
+	}
+	err = guard("Start", func() error { return task.Start(s.soft, s.context(), s.cfg.Props) })
 	if err != nil {
 		return fmt.Errorf("starting the task: %w", err)
 	}
@@ -223,6 +238,9 @@ func (s *Source) loop() error {
 			return err
 		}
 		if s.paused() {
+			if err := s.pauseTransaction(); err != nil {
+				return s.unlessFenced(err)
+			}
 			s.report(s.cfg.Report, cluster.Paused, nil)
 			if !s.awaitUnpause() {
 				return nil
@@ -234,13 +252,17 @@ func (s *Source) loop() error {
 			continue
 		}
 		if err := s.between(); err != nil {
-			return err
+			return s.unlessFenced(err)
 		}
 		send, err := next(ctx)
 		switch {
 		case err == nil:
 			backoff = pollBackoff
-			if err := send(); err != nil {
+			err := send()
+			if err == nil {
+				err = s.boundaryReached()
+			}
+			if err != nil {
 				return s.unlessFenced(err)
 			}
 		case ctx.Err() != nil && isContextEnd(err): // stopped, paused, or failed beside the loop
@@ -258,6 +280,9 @@ func (s *Source) loop() error {
 // between tells the task, between two Polls, what it has to know.
 func (s *Source) between() error {
 	if _, err := s.goBack(); err != nil {
+		return err
+	}
+	if err := s.intervalOver(); err != nil {
 		return err
 	}
 	return s.reconfigure()
@@ -278,7 +303,7 @@ func (s *Source) nextRecords(ctx context.Context) (send func() error, err error)
 		if len(anew) > 0 {
 			recs = slices.DeleteFunc(slices.Clone(recs), func(r connect.SourceRecord) bool { return among(anew, r.SourcePartition) })
 		}
-		return s.send(recs)
+		return s.dispatch(recs)
 	}, err
 }
 
@@ -368,6 +393,9 @@ func (s *Source) produce(out []ProducerRecord) error {
 	if !s.cfg.Member() {
 		return errFenced
 	}
+	if err := s.openTransaction(); err != nil {
+		return err
+	}
 	return s.queue(out)
 }
 
@@ -388,6 +416,9 @@ func (s *Source) unlessFenced(err error) error {
 func (s *Source) ensure(topic string) error {
 	if s.exists[topic] {
 		return nil
+	}
+	if err := s.trans.refuseOwnTopic(topic); err != nil {
+		return err
 	}
 	for wait := pollBackoff; s.cfg.EnsureTopic != nil; wait = min(2*wait, maxPollBackoff) {
 		err := s.cfg.EnsureTopic(s.drain, topic)

@@ -90,6 +90,9 @@ func (s *Source) goBack() (anew []connect.Entries, err error) {
 	s.stuck = nil
 	s.mu.Unlock()
 	for _, f := range stuck {
+		if err := s.trans.lost(f.Cause); err != nil {
+			return anew, err
+		}
 		handled, err := true, error(nil)
 		switch u := f.Cause.(type) {
 		case *undelivered:

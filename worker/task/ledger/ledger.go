@@ -7,6 +7,7 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/connectd/connectd/connect"
@@ -220,6 +221,35 @@ func (l *Ledger) Take() []Pair {
 	return pairs
 }
 
+// Newest returns for each source partition the offset of what was submitted last, of what Take has not returned, in the order of
+// submission: what is committed where all of it is written or none. Take is still to be called then.
+func (l *Ledger) Newest() []Pair {
+	type at struct {
+		seq uint64
+		key string
+		Pair
+	}
+	var all []at
+	for _, p := range l.byKey {
+		a := at{p.tail, p.key, Pair{p.id, p.offset}}
+		switch {
+		case p.tail != 0:
+			a.Offset = l.slot(p.tail).offset
+		case !p.dirty:
+			continue
+		}
+		if a.Partition != nil || a.Offset != nil {
+			all = append(all, a)
+		}
+	}
+	slices.SortFunc(all, func(a, b at) int { return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.key, b.key)) })
+	pairs := make([]Pair, len(all))
+	for i, a := range all {
+		pairs[i] = a.Pair
+	}
+	return pairs
+}
+
 func (l *Ledger) forget(p *partition) {
 	delete(l.byKey, p.key)
 	if l.last == p {
@@ -240,6 +270,9 @@ func (l *Ledger) Restore(pairs []Pair) {
 
 // Pending counts the records neither acknowledged nor failed.
 func (l *Ledger) Pending() int { return l.pending }
+
+// Last is the number of the last submission, 0 for none.
+func (l *Ledger) Last() uint64 { return l.next - 1 }
 
 // Failed counts the records that failed.
 func (l *Ledger) Failed() int { return l.failed }

@@ -158,6 +158,24 @@ func TestLedgerAgainstItsTwin(t *testing.T) {
 				}
 				unstored = nil
 			},
+			"newest": func(t *rapid.T) {
+				want := map[int]int{}
+				for i, r := range w.recs {
+					if !r.void {
+						want[r.part] = i + 1
+					}
+				}
+				maps.DeleteFunc(want, func(part, n int) bool { return w.taken[part] == n })
+				got := map[int]int{}
+				for _, pair := range l.Newest() {
+					p, _ := pair.Partition.Int64("partition")
+					n, _ := pair.Offset.Int64("offset")
+					got[int(p)] = int(n)
+				}
+				if d := cmp.Diff(want, got); d != "" {
+					t.Fatalf("newest, twin against ledger:\n%s", d)
+				}
+			},
 			"": func(t *rapid.T) {
 				pending, failed, blocked := 0, 0, map[int]bool{}
 				for i, r := range w.recs {
