@@ -14,6 +14,11 @@ import (
 
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
+// Dialer gives what connects to s's brokers within the set-up timeout, TLS handshake included. An error is about TLS material.
+func Dialer(s *clientconf.Settings) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
+	return dialer(s)
+}
+
 // dialer connects within the set-up timeout, TLS handshake included.
 func dialer(s *clientconf.Settings) (dialFunc, error) {
 	var config *tls.Config

@@ -198,6 +198,10 @@ func balancers(names []string) []kgo.GroupBalancer {
 	return out
 }
 
+// Backoff gives how long to wait before the try after tries that failed: it doubles from least to most, give or take a fifth, as
+// Java's clients do (KIP-580).
+func Backoff(least, most time.Duration) func(tries int) time.Duration { return backoff(least, most) }
+
 // backoff doubles from least to most, give or take a fifth, as Java's clients do (KIP-580).
 func backoff(least, most time.Duration) func(int) time.Duration {
 	return func(tries int) time.Duration {

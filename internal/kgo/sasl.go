@@ -14,6 +14,9 @@ import (
 	"github.com/connectd/connectd/internal/clientconf"
 )
 
+// Mechanism is how a client with these settings authenticates.
+func Mechanism(s *clientconf.SASL) sasl.Mechanism { return mechanism(s) }
+
 func mechanism(s *clientconf.SASL) sasl.Mechanism {
 	switch s.Mechanism {
 	case "SCRAM-SHA-256":
