@@ -60,6 +60,7 @@ var rooms = []room{
 	{path: "internal/javaprops", layer: floor, pure: true},
 	{path: "internal/kafka", layer: driver},
 	{path: "internal/kgo", layer: driver},
+	{path: "internal/kgo/raw/sequence", layer: pure, pure: true},
 	{path: "internal/metrics", layer: floor},
 	{path: "internal/mm2conf", layer: pure, pure: true},
 	{path: "internal/node", layer: assembly},
