@@ -69,7 +69,8 @@ type PartitionProgress struct {
 	// LagMs is the age in milliseconds of the newest record that was copied, while there are others to copy; 0 when there
 	// are none, -1 unknown.
 	LagMs int64
-	// RecordsPerSecond and BytesPerSecond (keys, values and headers, not compressed) are a mean over the last while.
+	// RecordsPerSecond and BytesPerSecond are a mean over the last while. Bytes are those of keys, values and headers, not
+	// compressed; of whole batches they are those of the batches as they lie in the source.
 	RecordsPerSecond float64
 	BytesPerSecond   float64
 	// ETAMs is in how many milliseconds End will be reached at the present rate; 0 when it is, -1 unknown.
@@ -79,4 +80,19 @@ type PartitionProgress struct {
 	Reason string
 	// ThrottledMs is for how many milliseconds limits have held the partition back since the task started.
 	ThrottledMs int64
+	// Lane is how its records travel, LaneBatch or LaneRecord; empty for a task that does not tell. LaneReason says why not all of
+	// them travel in the batches that they lie in at the source.
+	Lane       string
+	LaneReason string
+	// Batches counts the source's batches that were copied as they are, Decoded those that had to be decoded and encoded anew,
+	// since the task started.
+	Batches, Decoded int64
 }
+
+// The lanes in PartitionProgress.
+const (
+	// LaneBatch copies whole record batches, and decodes only those that can't be copied as they are.
+	LaneBatch = "batch"
+	// LaneRecord decodes all records.
+	LaneRecord = "record"
+)

@@ -92,6 +92,7 @@ func (w *Worker) taskProgress(ctx context.Context, name string, parts []api.Part
 			Task: t.ID, Topic: p.Topic, Target: p.Target, Partition: p.Partition, Position: p.Position, End: p.End, LagMs: p.LagMs,
 			RecordsPerSecond: p.RecordsPerSecond, BytesPerSecond: p.BytesPerSecond, ETAMs: p.ETAMs,
 			State: p.State, Reason: p.Reason, ThrottledMs: p.ThrottledMs,
+			Lane: p.Lane, LaneReason: p.LaneReason, Batches: p.Batches, Decoded: p.Decoded,
 		})
 	}
 	return parts, t

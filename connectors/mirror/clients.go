@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/mirror/rawbatch"
 	"github.com/connectd/connectd/internal/client"
 )
 
@@ -14,6 +15,10 @@ type Clients interface {
 	// Reader opens a consumer without a group, for which a position that does not exist is an error whatever
 	// auto.offset.reset says.
 	Reader(props map[string]string) (Reader, error)
+	// BatchReader opens one that reads whole record batches.
+	BatchReader(props map[string]string) (BatchReader, error)
+	// Codec compresses and decompresses record batches.
+	Codec() rawbatch.Codec
 	// Writer opens a producer with Java client properties. onDelivery gets what became of each record.
 	Writer(props map[string]string, onDelivery func([]client.Delivery)) (client.Producer, error)
 	// Groups opens a client for consumer groups.
@@ -39,8 +44,8 @@ type Admin interface {
 	Close()
 }
 
-// Reader reads partitions that it is told, for one goroutine.
-type Reader interface {
+// Positions is what Reader and BatchReader have in common: they read partitions that they are told, for one goroutine.
+type Positions interface {
 	// Assign names the partitions and where to start; client.Earliest and client.Latest stand for the ends.
 	Assign(offsets map[connect.TopicPartition]int64) error
 	// Seek goes on elsewhere in a partition, which is paused no longer.
@@ -53,10 +58,23 @@ type Reader interface {
 	Throttled() time.Duration
 	// Shapes gives topics with their ids, as far as there are any. Replication is not among it.
 	Shapes(ctx context.Context, topics ...string) (map[string]client.Topic, error)
-	// Poll waits up to timeout for records. The bytes they point to stay valid, the slice until the next Poll. Errors
-	// of partitions are client.PartitionErrors, several joined; reading goes on after them.
-	Poll(ctx context.Context, timeout time.Duration) ([]client.ConsumedRecord, error)
 	// ListOffsets asks for the offsets that specs (client.Earliest, client.Latest) stand for.
 	ListOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error)
 	Close() error
+}
+
+// Reader reads records.
+type Reader interface {
+	Positions
+	// Poll waits up to timeout for records. The bytes they point to stay valid, the slice until the next Poll. Errors
+	// of partitions are client.PartitionErrors, several joined; reading goes on after them.
+	Poll(ctx context.Context, timeout time.Duration) ([]client.ConsumedRecord, error)
+}
+
+// BatchReader reads whole record batches.
+type BatchReader interface {
+	Positions
+	// Poll waits up to timeout for batches, of which the caller lets go (Hold). Errors are as Reader's. Of one partition
+	// there may be several in a row.
+	Poll(ctx context.Context, timeout time.Duration) ([]client.FetchedBatches, error)
 }

@@ -116,6 +116,7 @@ type fakeClients struct {
 	mu             sync.Mutex
 	open, opened   int
 	readerProps    map[string]string
+	fetched        chan []client.FetchedBatches // by batch readers, before anything else
 }
 
 func newFakes(t testing.TB) *fakeClients {

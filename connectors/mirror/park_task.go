@@ -29,7 +29,7 @@ func (t *task) DeliveryFailed(rec *connect.SourceRecord, err error) bool {
 	if k := t.parked[tp]; k != nil && k.stranded {
 		return true // nothing comes of it before somebody has decided
 	}
-	if t.park(tp, deliveryReason(rec, offset, err), offset, err) != nil {
+	if t.park(tp, deliveryReason(rec.Topic, offset, sizeOf(rec), rec.Timestamp, err), offset, err) != nil {
 		return false
 	}
 	t.tell(time.Now())
@@ -201,19 +201,26 @@ func readReason(err error) string {
 }
 
 // deliveryReason words why a record can't be delivered, and what helps.
-func deliveryReason(rec *connect.SourceRecord, offset int64, err error) string {
-	what := fmt.Sprintf("the record at offset %d can't be written to %s: ", offset, rec.Topic)
+func deliveryReason(topic string, offset int64, size int, at time.Time, err error) string {
+	what := fmt.Sprintf("the record at offset %d can't be written to %s: ", offset, topic)
 	switch {
 	case errors.Is(err, client.ErrTooLarge):
-		return what + fmt.Sprintf("it has %d bytes and it, or the batch that it was sent in, is too large; raise the topic's max.message.bytes, and max.request.size of the producer (%v)", sizeOf(rec), err)
+		return what + fmt.Sprintf("it has %d bytes and it, or the batch that it was sent in, is too large; raise the topic's max.message.bytes, and max.request.size of the producer (%v)", size, err)
 	case errors.Is(err, client.ErrTimestamp):
-		return what + fmt.Sprintf("its timestamp, %s, is refused; raise the topic's message.timestamp.before.max.ms or after.max.ms (%v)", rec.Timestamp.UTC().Format(time.RFC3339), err)
-	case errors.Is(err, client.ErrUnknownTopic):
-		return what + fmt.Sprintf("the topic or partition does not exist in the target cluster; the connector makes it anew with the next refresh of topics (%v)", err)
-	case errors.Is(err, client.ErrUnauthorized):
-		return what + fmt.Sprintf("the target cluster does not let this principal write to it (%v)", err)
+		return what + fmt.Sprintf("its timestamp, %s, is refused; raise the topic's message.timestamp.before.max.ms or after.max.ms (%v)", at.UTC().Format(time.RFC3339), err)
 	}
-	return what + err.Error()
+	return what + writeReason(err)
+}
+
+// writeReason words why what has nothing to do with single records can't be written.
+func writeReason(err error) string {
+	switch {
+	case errors.Is(err, client.ErrUnknownTopic):
+		return fmt.Sprintf("the topic or partition does not exist in the target cluster; the connector makes it anew with the next refresh of topics (%v)", err)
+	case errors.Is(err, client.ErrUnauthorized):
+		return fmt.Sprintf("the target cluster does not let this principal write to it (%v)", err)
+	}
+	return err.Error()
 }
 
 func sizeOf(rec *connect.SourceRecord) int {

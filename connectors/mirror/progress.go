@@ -84,7 +84,7 @@ func (t *task) measure(now time.Time) {
 	}
 	t.gauge.at = now
 	t.gauge.turn++
-	held := t.gauge.throttled + t.gauge.quota + t.reader.Throttled()
+	held := t.gauge.throttled + t.gauge.quota + t.reader.Throttled() + t.lane.throttled()
 	linkWaits := t.slow.link.wait(now) > 0
 	out := make([]connect.PartitionProgress, 0, len(t.parts))
 	for tp, p := range t.parts {
@@ -102,6 +102,7 @@ func (t *task) measure(now time.Time) {
 		}
 		pp := progressOf(now, p.next, c.end, c)
 		pp.Topic, pp.Target, pp.Partition, pp.ThrottledMs = tp.Topic, p.remote, tp.Partition, throttled.Milliseconds()
+		t.tellWay(&pp, p)
 		switch k := t.parked[tp]; {
 		case k != nil:
 			pp.State, pp.Reason = connect.ProgressWaiting, k.reason

@@ -141,6 +141,38 @@ func (w *syncs) delivered(rec *connect.SourceRecord, down int64) {
 	}
 }
 
+// deliveredRuns notes a batch that is in the target from an offset on, -1 for unknown.
+func (w *syncs) deliveredRuns(tp connect.TopicPartition, runs []client.OffsetRun, down int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.parts[tp]
+	if p == nil {
+		return
+	}
+	if !p.dirty {
+		p.dirty = true
+		w.dirty = append(w.dirty, p)
+	}
+	for _, r := range runs {
+		w.lifetime++
+		last := r.From + r.N - 1
+		if down < 0 {
+			p.progress.Lost(r.From, w.lifetime)
+			p.progress.Lost(last, w.lifetime)
+			continue
+		}
+		due := p.progress.DeliveredRun(r.From, down, r.N, w.lifetime)
+		if due >= 0 {
+			p.up, p.down = r.From+due, down+due
+			w.ask(p)
+		}
+		if due != r.N-1 {
+			p.up, p.down, p.delayed = last, down+r.N-1, true
+		}
+		down += r.N
+	}
+}
+
 // ask has the newest sync of a partition written as soon as possible. The caller holds mu.
 func (w *syncs) ask(p *synced) {
 	p.pending = offsetsync.Sync{Topic: p.tp.Topic, Partition: p.tp.Partition, Upstream: p.up, Downstream: p.down}

@@ -28,8 +28,10 @@ type task struct {
 	life   context.Context // ends with Stop
 	cancel context.CancelFunc
 
-	mu      sync.Mutex // held while the reader is in use
-	reader  Reader
+	mu      sync.Mutex                       // held while the reader is in use
+	reader  Positions                        // the one of the next two that is used; nil before and after
+	single  Reader                           // reads records
+	whole   BatchReader                      // reads batches
 	known   bool                             // the ids of topics were looked at once
 	looks   int                              // at partitions that stand still
 	watched time.Time                        // when partitions were last looked at that stand still
@@ -48,6 +50,7 @@ type task struct {
 
 	acks  acks
 	gauge gauge
+	lane  lane
 }
 
 // partition is what the records of one partition have in common.
@@ -64,6 +67,7 @@ type partition struct {
 	reopened int64 // next when the reader was last opened anew because of this partition
 
 	count counters
+	way   way
 }
 
 const (
@@ -85,6 +89,8 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	}
 	t.s, t.log, t.reset = s, tc.Logger(), s.offsetReset()
 	t.notes, _ = tc.(connect.Noter)
+	t.lane.choose(tc)
+	t.lane.encoder.Codec = t.clients.Codec()
 	t.share = 1 / float64(mostTasks(props))
 	t.gone, t.parked = map[connect.TopicPartition]error{}, map[connect.TopicPartition]*parking{}
 	t.slowed, t.keep = map[connect.TopicPartition]time.Time{}, map[connect.TopicPartition]lineage{}
@@ -95,7 +101,7 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	defer t.mu.Unlock()
 	t.watched = time.Now()
 	t.limit(t.watched, s.life.limits)
-	if t.reader, err = t.open(); err != nil {
+	if err := t.open(); err != nil {
 		return err
 	}
 	if err := t.startSyncs(); err != nil {
@@ -105,8 +111,8 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	return nil
 }
 
-// open opens a reader that reads nothing yet.
-func (t *task) open() (Reader, error) {
+// open opens a reader that reads nothing yet, in place of the present one.
+func (t *task) open() error {
 	consumer := t.s.clientProps("source", "consumer", "replication-consumer")
 	if _, given := consumer[autoCreate]; !given {
 		consumer[autoCreate] = "false" // or a topic that is deleted at the source would come back
@@ -114,15 +120,24 @@ func (t *task) open() (Reader, error) {
 	if _, given := consumer[fetchSize]; !given {
 		consumer[fetchSize] = strconv.Itoa(fetchBytes(len(t.parts)))
 	}
+	if t.lane.whole {
+		r, err := t.clients.BatchReader(consumer)
+		if err != nil {
+			return fmt.Errorf("source.cluster.*: %w", err)
+		}
+		t.reader, t.whole = r, r
+		return nil
+	}
 	r, err := t.clients.Reader(consumer)
 	if err != nil {
-		return nil, fmt.Errorf("source.cluster.*: %w", err)
+		return fmt.Errorf("source.cluster.*: %w", err)
 	}
-	return r, nil
+	t.reader, t.single = r, r
+	return nil
 }
 
 // assign has the reader read all partitions where they are, but for those that wait.
-func (t *task) assign(r Reader) error {
+func (t *task) assign(r Positions) error {
 	offsets := make(map[connect.TopicPartition]int64, len(t.parts))
 	for tp, p := range t.parts {
 		if !t.parked[tp].waits() {
@@ -169,60 +184,72 @@ func (t *task) positions(ctx context.Context, reader connect.OffsetReader, tps [
 }
 
 // Poll implements connect.SourceTask.
-func (t *task) Poll(ctx context.Context) ([]connect.SourceRecord, error) {
+func (t *task) Poll(ctx context.Context) (recs []connect.SourceRecord, err error) {
+	err = t.turn(ctx, func(ctx context.Context, wait time.Duration) error {
+		got, err := t.single.Poll(ctx, wait)
+		if err != nil {
+			err = t.judge(ctx, err)
+		}
+		if len(got) == 0 || err != nil && !connect.IsRetriable(err) {
+			return err
+		}
+		recs = t.convert(got)
+		t.holdBack()
+		return nil
+	})
+	return recs, err
+}
+
+// turn does what is due, and then reads for as long as nothing else is.
+func (t *task) turn(ctx context.Context, read func(ctx context.Context, wait time.Duration) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.reader == nil {
-		return nil, t.life.Err()
+		return t.life.Err()
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.life, cancel)()
-	recs, err := t.poll(ctx)
+	wait, err := t.prepare(ctx)
+	if err == nil && wait >= 0 {
+		err = read(ctx, wait)
+	}
 	now := time.Now()
 	t.tell(now)
 	t.measure(now)
-	return recs, err
+	return err
 }
 
-func (t *task) poll(ctx context.Context) ([]connect.SourceRecord, error) {
+// prepare does what is due before partitions are read, and tells how long they may be waited for; below 0 for not at all.
+func (t *task) prepare(ctx context.Context) (wait time.Duration, err error) {
 	if !t.known {
 		if err := t.identify(ctx); err != nil {
-			return nil, err
+			return 0, err
 		}
 	}
 	if err := t.watch(ctx); err != nil {
-		return nil, err
+		return 0, err
 	}
 	if t.recount {
 		t.countTasks(ctx)
 	}
 	if len(t.gone) > 0 {
 		if err := t.settle(ctx); err != nil {
-			return nil, err
+			return 0, err
 		}
 	}
 	now := time.Now()
 	if err := t.tend(ctx, now); err != nil {
-		return nil, err
+		return 0, err
 	}
-	wait := min(t.s.pollTimeout, t.nextTry(now), t.pace(now))
+	wait = min(t.s.pollTimeout, t.nextTry(now), t.pace(now))
 	if w := t.slow.link.wait(now); w > 0 {
 		// Nothing is taken from the client meanwhile, which then stops fetching: its queue is bounded.
 		sleep(ctx, min(w, wait, mostPause))
 		t.gauge.throttled += time.Since(now)
-		return nil, ctx.Err()
+		return -1, ctx.Err()
 	}
-	recs, err := t.reader.Poll(ctx, wait)
-	if err != nil {
-		err = t.judge(ctx, err)
-	}
-	if len(recs) > 0 && (err == nil || connect.IsRetriable(err)) {
-		out := t.convert(recs)
-		t.holdBack()
-		return out, nil
-	}
-	return nil, err
+	return wait, nil
 }
 
 // sleep waits, but not beyond ctx.
@@ -330,10 +357,19 @@ func (a *acks) note(rec *connect.SourceRecord) {
 	if a.wanted.Load() == 0 {
 		return
 	}
-	tp, offset, ok := placeOf(rec)
+	if tp, offset, ok := placeOf(rec); ok {
+		a.reached(tp, offset)
+	}
+}
+
+// reached takes a batch that is on the target, up to an offset.
+func (a *acks) reached(tp connect.TopicPartition, offset int64) {
+	if a.wanted.Load() == 0 {
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if at, has := a.last[tp]; ok && has {
+	if at, has := a.last[tp]; has {
 		a.last[tp] = max(at, offset)
 	}
 }

@@ -84,16 +84,14 @@ func (t *task) going() []connect.TopicPartition {
 
 // reopen reads on with a new client.
 func (t *task) reopen() error {
-	r, err := t.open()
-	if err != nil {
+	old := t.reader
+	if err := t.open(); err != nil {
 		return err
 	}
-	if err := t.assign(r); err != nil {
-		return errors.Join(err, r.Close())
+	if err := t.assign(t.reader); err != nil {
+		return errors.Join(err, old.Close())
 	}
-	old := t.reader
 	t.gauge.quota += old.Throttled()
-	t.reader = r
 	for tp, since := range t.slowed { // the new client has not paused them
 		t.parts[tp].count.throttled += time.Since(since)
 	}

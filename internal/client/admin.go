@@ -34,6 +34,8 @@ var (
 	ErrFatal = errors.New("the client cannot go on")
 	// ErrTooLarge is a record that the client or the broker refuses for its size.
 	ErrTooLarge = errors.New("the record is too large")
+	// ErrRecord is a record that the broker refuses for what it is, such as one without a key in a compacted topic.
+	ErrRecord = errors.New("the record is refused")
 	// ErrFenced says that another producer has taken this one's transactional.id: it must not go on.
 	ErrFenced = errors.New("the producer is fenced: another one uses its transactional.id")
 	// ErrPassedOver is a batch that was given up because one before it in its partition could not be written.

@@ -128,6 +128,9 @@ type SourceBatch struct {
 	SourcePartition, SourceOffset connect.Entries
 	// Runs tells which of the source's offsets its records have. They cover all its records in order.
 	Runs []OffsetRun
+	// Size is how many bytes it had, MaxTimestamp the newest of its records' timestamps in ms.
+	Size         int
+	MaxTimestamp int64
 }
 
 // OffsetRun is a run of records whose offsets follow each other, in the source and in the batch.
@@ -166,8 +169,9 @@ type AbortedTxn struct{ ProducerID, FirstOffset int64 }
 type FetchedBatches struct {
 	Topic     string
 	Partition int32
-	// From is the offset that was asked for: records before it, of a batch that begins earlier, do not count.
-	From int64
+	// From is the offset that was asked for: records before it, of a batch that begins earlier, do not count. End is the high
+	// watermark, before which all of Data lies; -1 unknown.
+	From, End int64
 	// Data is record batches as they lie in the log. The last one may be cut off. It may be written to, in place.
 	Data []byte
 	// Aborted is for read_committed only: data batches of such a producer at or behind FirstOffset do not count until its

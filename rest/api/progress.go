@@ -52,6 +52,13 @@ type PartitionProgress struct {
 	Reason string `json:"reason,omitempty"`
 	// ThrottledMs is for how many milliseconds limits have held the partition back since its task started.
 	ThrottledMs int64 `json:"throttled_ms"`
+	// Lane is batch where whole record batches are copied, record where records are copied one by one; LaneReason says why not all
+	// of them travel in the batches that they lie in at the source.
+	Lane       string `json:"lane,omitempty"`
+	LaneReason string `json:"lane_reason,omitempty"`
+	// Batches counts the source's batches that were copied as they are, Decoded those that were decoded and encoded anew.
+	Batches int64 `json:"batches"`
+	Decoded int64 `json:"decoded_batches"`
 }
 
 // Behind is the number of offsets that are not copied yet, -1 where it is not known.

@@ -54,6 +54,32 @@ func (p *Progress) Delivered(up, down, newLifetime int64) bool {
 	return p.due(up, down)
 }
 
+// DeliveredRun is Delivered for n records that follow each other without a gap in both clusters, the first at up and down. It gives
+// how far behind the first one the last of those lies whose sync is due at once, -1 for none.
+func (p *Progress) DeliveredRun(up, down, n, newLifetime int64) (due int64) {
+	due = -1
+	if n < 1 {
+		return due
+	}
+	if p.Delivered(up, down, newLifetime) {
+		due = 0
+	}
+	rest := n - 1
+	p.open.N += rest // Delivered made the first one the last of the open piece
+	p.prevUp, p.prevDown = up+rest, down+rest
+	// Of the others one is due for its distance to the last sync alone: the first that is lagMax behind it, and each
+	// lagMax+1 after that.
+	step := max(p.lagMax, 0) + 1
+	if first := p.synced + step; first <= p.prevDown && p.synced >= 0 {
+		first = max(first, down+1)
+		last := first + (p.prevDown-first)/step*step
+		if rest > 0 && first <= p.prevDown {
+			p.synced, due = last, last-down
+		}
+	}
+	return due
+}
+
 // due follows Java's rules for an immediate sync: the first of a lifetime, a translation that would be offset.lag.max off,
 // records of the source that were not copied, a target that lost records.
 func (p *Progress) due(up, down int64) bool {

@@ -39,6 +39,8 @@ type Encoder struct {
 	Limit int
 	// RawBytes is how many bytes of records a new batch may hold uncompressed, unless it is a single record. 0: DefaultRawBytes.
 	RawBytes int
+	// Records is how many records a new batch may hold. 0: any number.
+	Records int
 	// NoTimestamp is the timestamp, in ms, for records that have none (format v0, and -1). 0: they keep having none.
 	NoTimestamp int64
 	// Alloc gives memory of exactly n bytes for a new batch. nil: from the heap.
@@ -125,7 +127,7 @@ func (e *Encoder) take(b *Batch, c *Contents, from int64, bound int, r Rules, ou
 			rec.Timestamp = e.NoTimestamp
 		}
 		size := e.sizeOf(&rec)
-		if len(e.pending) > 0 && e.pendingBytes+size > e.boundOf(bound, r) {
+		if len(e.pending) > 0 && (e.pendingBytes+size > e.boundOf(bound, r) || e.Records > 0 && len(e.pending) >= e.Records) {
 			if err := e.flush(r, out); err != nil {
 				return err
 			}

@@ -1,0 +1,104 @@
+package mirror
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/connectors/mirror/rawbatch"
+	"github.com/connectd/connectd/internal/client"
+)
+
+// lane is what a task knows of how its records travel.
+type lane struct {
+	whole bool   // whole batches are copied
+	why   string // why not
+	ctx   client.BatchContext
+	rules rules
+	out   []client.SourceBatch
+
+	encoder rawbatch.Encoder
+}
+
+// way is how the records of one partition travel.
+type way struct {
+	batches, decoded int64 // copied as they are, and decoded
+	reason           string
+	merging          merging
+	// most is how many bytes a batch may have, records how many records, after a larger one was refused; 0 for no such limit. They
+	// hold up to the offset until, the end of that one.
+	most, records int
+	until         int64
+}
+
+// forget drops the limits that a partition has got over.
+func (w *way) forget(next int64) {
+	if next >= w.until {
+		w.most, w.records = 0, 0
+	}
+}
+
+// choose asks the worker which way records go.
+func (l *lane) choose(tc connect.SourceTaskContext) {
+	if b, can := tc.(client.BatchContext); can {
+		l.ctx = b
+		l.whole, l.why = b.WholeBatches()
+	}
+}
+
+// throttled is how long brokers of the target have held requests back.
+func (l *lane) throttled() time.Duration {
+	if l.ctx == nil {
+		return 0
+	}
+	return l.ctx.Throttled()
+}
+
+// tellWay adds the way to what a partition tells.
+func (t *task) tellWay(pp *connect.PartitionProgress, p *partition) {
+	if !t.lane.whole {
+		pp.Lane, pp.LaneReason = connect.LaneRecord, t.lane.why
+		return
+	}
+	w := &p.way
+	pp.Lane, pp.Batches, pp.Decoded = connect.LaneBatch, w.batches, w.decoded
+	if w.decoded > 0 {
+		pp.LaneReason = fmt.Sprintf("%d of %d batches were decoded, the last one: %s", w.decoded, w.batches+w.decoded, w.reason)
+	}
+}
+
+// Merging puts small batches of a partition together, which takes decoding them.
+const (
+	// mergeLinger is how long batches are merged after it was last seen that they must be.
+	mergeLinger = 30 * time.Second
+	// fastEnough is a rate in bytes per second that small batches may have for all that they wait for answers.
+	fastEnough = 32 << 20
+	// largeEnough is a batch that gains nothing from others.
+	largeEnough = 512 << 10
+)
+
+// merging decides whether a partition's batches are merged. A broker takes one batch of a partition with a request, and a producer
+// has a few requests of a partition under way: over a long way small batches crawl, whatever else there is to send.
+type merging struct {
+	until time.Time // zero for not merging
+}
+
+// decide looks at the way of the batches that wait to be written. It tells whether those that come now are to be merged.
+func (m *merging) decide(now time.Time, b client.Backlog) bool {
+	if crawls(b) {
+		m.until = now.Add(mergeLinger)
+	}
+	if !now.Before(m.until) {
+		m.until = time.Time{}
+	}
+	return !m.until.IsZero()
+}
+
+// crawls tells whether batches wait for nothing but answers, and are too small for how long those take.
+func crawls(b client.Backlog) bool {
+	if b.Most <= 0 || b.InFlight < b.Most || b.Batches < b.Most || b.RoundTrip <= 0 {
+		return false
+	}
+	each := float64(b.Bytes) / float64(b.Batches)
+	return each < largeEnough && float64(b.Most)*each/b.RoundTrip.Seconds() < fastEnough
+}
