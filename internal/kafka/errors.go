@@ -34,9 +34,11 @@ const (
 	codeNoOffset         = -168
 	codeNoEntry          = -156
 	codeLogTruncation    = -139
+	codeState            = -172
 
 	codeOffsetOutOfRange   = 1
 	codeUnknownTopicOrPar  = 3
+	codeNoLeader           = 5
 	codeTopicAuth          = 29
 	codeGroupAuth          = 30
 	codeClusterAuth        = 31
@@ -70,6 +72,8 @@ func (e *Error) Is(target error) bool {
 		return e.Code == codeInvalidReplication
 	case client.ErrFatal:
 		return e.Fatal || e.Code == codeFatal
+	case client.ErrFenced:
+		return slices.Contains(fencedCodes, e.Code)
 	case client.ErrTooLarge:
 		return slices.Contains(sizeCodes, e.Code)
 	case client.ErrTimestamp:
@@ -95,12 +99,16 @@ var ErrOffsetOutOfRange = client.ErrOffsetOutOfRange
 // authorizationCodes are the protocol's errors of missing ACLs: topic, group, cluster, transactional id.
 var authorizationCodes = []int{codeTopicAuth, codeGroupAuth, codeClusterAuth, 53}
 
+// fencedCodes are the errors of a producer whose transactional.id another one has: librdkafka's, invalid producer epoch, producer
+// fenced.
+var fencedCodes = []int{-144, 47, 90}
+
 // sizeCodes are the protocol's errors of a record or a batch that is too large.
 var sizeCodes = []int{10, 18}
 
 // leadershipCodes are the protocol's errors of a partition whose leader has changed: leader not available, not leader or
 // follower, listener not found, fenced and unknown leader epoch.
-var leadershipCodes = []int{5, 6, 72, 74, 75}
+var leadershipCodes = []int{codeNoLeader, 6, 72, 74, 75}
 
 // notThereCodes are the errors of a topic or partition of which the client does not know. It keeps the answer that there is no
 // such topic for minutes, while one that was made a moment ago is unknown to some broker for milliseconds.

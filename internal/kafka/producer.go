@@ -57,7 +57,7 @@ type Producer struct {
 	index    map[string]int32 // topic name -> place in rkts
 	lanes    lanes
 	sent     uint64 // records that were taken
-	given    uint64 // of those, what has an outcome
+	given    uint64 // of those, what had its outcome delivered
 	bytes    int    // of records without one
 	room     int    // bytes that may be, a larger record would wait for ever
 	messages int    // records that may be
@@ -310,7 +310,11 @@ func (p *Producer) trim() {
 
 // deliver runs on the queue's goroutine.
 func (p *Producer) deliver(ds []C.ck_delivery) {
-	p.onDel(p.outcomes(ds))
+	out := p.outcomes(ds)
+	p.onDel(out)
+	p.mu.Lock()
+	p.given += uint64(len(out))
+	p.mu.Unlock()
 	p.signal()
 }
 
@@ -334,7 +338,6 @@ func (p *Producer) outcomes(ds []C.ck_delivery) []client.Delivery {
 	for l := p.lanes.nextReady(); l != nil; l = p.lanes.nextReady() {
 		out = p.sendOn(l, out)
 	}
-	p.given += uint64(len(out))
 	p.out = out
 	return out
 }
@@ -398,11 +401,7 @@ func (p *Producer) outstanding() bool {
 // are not sent any more. It does not wait for that; what is sent next does. It must not be called after Close.
 func (p *Producer) Abandon() {
 	p.mu.Lock()
-	// Where something waits, something else is under way, whose report brings these along.
-	for _, r := range p.lanes.dropAll() {
-		p.bytes -= int(r.size)
-		p.gone = append(p.gone, client.Delivery{Seq: uint64(r.seq), Partition: int32(r.partition), Offset: -1, Err: codeError(codePurgeQueue)})
-	}
+	p.giveUpWaiting()
 	p.purging++
 	p.mu.Unlock()
 	p.purges.Go(func() {
@@ -412,6 +411,15 @@ func (p *Producer) Abandon() {
 		p.mu.Unlock()
 		p.signal()
 	})
+}
+
+// giveUpWaiting fails what waits in lanes. Where something does, something else is under way, whose report brings these along. The
+// caller holds mu.
+func (p *Producer) giveUpWaiting() {
+	for _, r := range p.lanes.dropAll() {
+		p.bytes -= int(r.size)
+		p.gone = append(p.gone, client.Delivery{Seq: uint64(r.seq), Partition: int32(r.partition), Offset: -1, Err: codeError(codePurgeQueue)})
+	}
 }
 
 // signal lets a Send that waits look again.
