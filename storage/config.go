@@ -77,8 +77,41 @@ func (s *ConfigStore) onRecords(recs []Record) {
 	}
 }
 
+// Claim takes the privilege of the group's leader to write all but target states and logger levels. It does nothing for a log
+// that is no LeaderLog: there everybody has it.
+func (s *ConfigStore) Claim(ctx context.Context) error {
+	l, is := s.log.(LeaderLog)
+	if !is {
+		return nil
+	}
+	if err := l.Claim(ctx); err != nil {
+		return fmt.Errorf("claiming the leader's write privileges for the config topic: %w", err)
+	}
+	return nil
+}
+
+// Relinquish gives it up.
+func (s *ConfigStore) Relinquish() {
+	if l, is := s.log.(LeaderLog); is {
+		l.Relinquish()
+	}
+}
+
+// put writes what everybody may write.
 func (s *ConfigStore) put(ctx context.Context, what string, kvs ...KV) error {
-	if err := s.log.Append(ctx, kvs...); err != nil {
+	return s.putBy(ctx, s.log.Append, what, kvs)
+}
+
+// putAsLeader writes what only the leader may write, all of it or nothing.
+func (s *ConfigStore) putAsLeader(ctx context.Context, what string, kvs ...KV) error {
+	if l, is := s.log.(LeaderLog); is {
+		return s.putBy(ctx, l.AppendAsLeader, what, kvs)
+	}
+	return s.put(ctx, what, kvs...)
+}
+
+func (s *ConfigStore) putBy(ctx context.Context, appendAll func(context.Context, ...KV) error, what string, kvs []KV) error {
+	if err := appendAll(ctx, kvs...); err != nil {
 		return fmt.Errorf("writing %s to the config topic: %w", what, err)
 	}
 	if err := s.log.ReadToEnd(ctx); err != nil {
@@ -93,17 +126,17 @@ func (s *ConfigStore) PutConnector(ctx context.Context, name string, config map[
 	if target != nil {
 		kvs = append(kvs, configlog.Target(name, *target))
 	}
-	return s.put(ctx, "the config of connector "+name, append(kvs, configlog.Connector(name, config))...)
+	return s.putAsLeader(ctx, "the config of connector "+name, append(kvs, configlog.Connector(name, config))...)
 }
 
 // RemoveConnector writes the tombstones of a deletion.
 func (s *ConfigStore) RemoveConnector(ctx context.Context, name string) error {
-	return s.put(ctx, "the removal of connector "+name, configlog.RemoveConnector(name)...)
+	return s.putAsLeader(ctx, "the removal of connector "+name, configlog.RemoveConnector(name)...)
 }
 
 // PutTaskConfigs replaces a connector's task configs: one record for each and the commit that makes them count.
 func (s *ConfigStore) PutTaskConfigs(ctx context.Context, name string, configs []map[string]string) error {
-	return s.put(ctx, "the task configs of connector "+name, configlog.Tasks(name, configs)...)
+	return s.putAsLeader(ctx, "the task configs of connector "+name, configlog.Tasks(name, configs)...)
 }
 
 // PutTargetState writes what an operator wants of a connector.
@@ -113,12 +146,12 @@ func (s *ConfigStore) PutTargetState(ctx context.Context, name string, state clu
 
 // PutSessionKey distributes a key for signing requests between workers.
 func (s *ConfigStore) PutSessionKey(ctx context.Context, key cluster.SessionKey) error {
-	return s.put(ctx, "a session key", configlog.SessionKey(key))
+	return s.putAsLeader(ctx, "a session key", configlog.SessionKey(key))
 }
 
 // PutRestart asks all workers to restart their part of a connector.
 func (s *ConfigStore) PutRestart(ctx context.Context, r configlog.Restart) error {
-	return s.put(ctx, "a restart request for connector "+r.Connector, configlog.RestartRequest(r))
+	return s.putAsLeader(ctx, "a restart request for connector "+r.Connector, configlog.RestartRequest(r))
 }
 
 // PutLoggerLevel sets a level on all workers.
@@ -128,5 +161,5 @@ func (s *ConfigStore) PutLoggerLevel(ctx context.Context, l configlog.LoggerLeve
 
 // PutTaskCount records how many tasks may be running, before exactly-once tasks start.
 func (s *ConfigStore) PutTaskCount(ctx context.Context, name string, tasks int) error {
-	return s.put(ctx, "the task count of connector "+name, configlog.TaskCount(name, tasks))
+	return s.putAsLeader(ctx, "the task count of connector "+name, configlog.TaskCount(name, tasks))
 }

@@ -37,6 +37,8 @@ type Log struct {
 	topic string
 	log   hclog.Logger
 	empty int32 // partitions of a topic known to be empty; 0 for any other
+	// committed hides records of open and aborted transactions.
+	committed bool
 
 	life   context.Context // ends with Close
 	cancel context.CancelFunc
@@ -73,7 +75,7 @@ func (l *Log) Start(ctx context.Context, onRecords func([]client.LogRecord)) err
 		settings[k] = v
 	}
 	settings["isolation.level"] = "read_uncommitted"
-	if o.ReadCommitted {
+	if l.committed {
 		settings["isolation.level"] = "read_committed"
 	}
 	r, err := NewReader(settings, ReaderOptions{Log: o.Log})
@@ -102,6 +104,13 @@ func (l *Log) Start(ctx context.Context, onRecords func([]client.LogRecord)) err
 	}
 	go l.tail()
 	return l.ReadToEnd(ctx)
+}
+
+// Committed has records of open and aborted transactions hidden. It comes before Start. Reading to the end then waits for the
+// transactions that are open.
+func (l *Log) Committed() *Log {
+	l.committed = true
+	return l
 }
 
 // startEmpty begins to read a topic in which nothing is yet.
@@ -154,7 +163,8 @@ func (l *Log) addPartitions(ctx context.Context) error {
 // connection a request would wait behind the fetch that is under way, up to fetch.wait.max.ms.
 func (l *Log) offsets(ctx context.Context, specs func() map[connect.TopicPartition]int64) (map[connect.TopicPartition]int64, error) {
 	for pause := logRetryMin; ; pause = min(2*pause, logRetryMax) {
-		at, err := l.logs.p.h.listOffsets(ctx, specs(), l.logs.o.ReadCommitted)
+		// The end is the last record's, open transactions included: what was committed may lie behind what is not yet.
+		at, err := l.logs.p.h.listOffsets(ctx, specs(), false)
 		if err == nil || ctx.Err() != nil || IsAuthorization(err) {
 			return at, err
 		}

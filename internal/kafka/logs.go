@@ -87,7 +87,7 @@ func (l *Logs) OpenNew(topic string, partitions int32) *Log {
 	life, cancel := context.WithCancel(context.Background())
 	return &Log{
 		logs: l, topic: topic, log: log, life: life, cancel: cancel, empty: partitions,
-		next: map[connect.TopicPartition]int64{}, moved: make(chan struct{}), cut: map[connect.TopicPartition]bool{},
+		committed: l.o.ReadCommitted, next: map[connect.TopicPartition]int64{}, moved: make(chan struct{}), cut: map[connect.TopicPartition]bool{},
 	}
 }
 

@@ -30,6 +30,7 @@ type Topic struct {
 	logs    map[*Log]bool
 	changed chan struct{} // closed and replaced with every append
 	file    *file         // nil: memory only
+	leader  *LeaderLog    // the one that has claimed the privilege, nil for nobody
 }
 
 type entry struct {
