@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,12 +42,18 @@ type totals struct {
 	RecordsPerSecond float64 `json:"records_per_second"`
 	BytesPerSecond   float64 `json:"bytes_per_second"`
 	ETAMs            int64   `json:"eta_ms"`
+	// Batches were copied as they are, Decoded had to be decoded. Lanes is how many partitions go which way, LaneReasons why not as
+	// whole batches: each with the number of partitions that it is given for.
+	Batches     int64          `json:"batches"`
+	Decoded     int64          `json:"decoded_batches"`
+	Lanes       map[string]int `json:"lanes"`
+	LaneReasons map[string]int `json:"lane_reasons"`
 }
 
 func newConnectorStatus(p api.ConnectorProgress) connectorStatus {
 	s := connectorStatus{
 		Name: p.Name, Message: p.Message, Tasks: p.Tasks, Partitions: p.Partitions,
-		Totals: totals{Partitions: len(p.Partitions), States: map[string]int{}},
+		Totals: totals{Partitions: len(p.Partitions), States: map[string]int{}, Lanes: map[string]int{}, LaneReasons: map[string]int{}},
 	}
 	if s.Partitions == nil {
 		s.Partitions = []api.PartitionProgress{}
@@ -73,6 +80,13 @@ func (t *totals) add(p *api.PartitionProgress) {
 	t.LagMs = max(t.LagMs, p.LagMs)
 	t.RecordsPerSecond += p.RecordsPerSecond
 	t.BytesPerSecond += p.BytesPerSecond
+	t.Batches, t.Decoded = t.Batches+p.Batches, t.Decoded+p.Decoded
+	if p.Lane != "" {
+		t.Lanes[p.Lane]++
+	}
+	if p.LaneReason != "" {
+		t.LaneReasons[p.LaneReason]++
+	}
 	switch {
 	case p.ETAMs < 0 && behind != 0, t.ETAMs < 0:
 		t.ETAMs = -1
@@ -153,12 +167,35 @@ func (c *connectorStatus) write(b *strings.Builder, all bool) {
 		fmt.Fprintf(b, "  behind: %d offsets, %s; %.0f records/s, %s/s; %s\n", t.Behind, age(t.LagMs), t.RecordsPerSecond,
 			size(t.BytesPerSecond), arrival(t.ETAMs))
 	}
+	if lane := t.lane(); lane != "" {
+		fmt.Fprintf(b, "  %s\n", lane)
+	}
 	for _, task := range c.Tasks {
 		if !task.Available && c.Message == "" {
 			fmt.Fprintf(b, "  task %d (%s on %s) can't be asked: %s\n", task.ID, task.State, cmp.Or(task.WorkerID, "no worker"), task.Reason)
 		}
 	}
 	c.table(b, all)
+}
+
+// lane words how records travel: in the batches that they lie in at the source, or why not. Empty where nothing is known.
+func (t *totals) lane() string {
+	reasons := slices.SortedFunc(maps.Keys(t.LaneReasons), func(a, b string) int {
+		return cmp.Or(cmp.Compare(t.LaneReasons[b], t.LaneReasons[a]), cmp.Compare(a, b))
+	})
+	why := ""
+	if len(reasons) > 0 {
+		why = " (" + reasons[0] + ")"
+	}
+	switch {
+	case t.Lanes[connect.LaneRecord] > 0:
+		return "records are copied one by one" + why
+	case t.Decoded > 0:
+		return fmt.Sprintf("batches: %d copied as they are, %d decoded%s", t.Batches, t.Decoded, why)
+	case t.Batches > 0:
+		return fmt.Sprintf("batches: %d copied as they are", t.Batches)
+	}
+	return ""
 }
 
 func (t *totals) states() string {

@@ -15,8 +15,8 @@ type Clients interface {
 	// Reader opens a consumer without a group, for which a position that does not exist is an error whatever
 	// auto.offset.reset says.
 	Reader(props map[string]string) (Reader, error)
-	// BatchReader opens one that reads whole record batches.
-	BatchReader(props map[string]string) (BatchReader, error)
+	// BatchReader opens one that reads whole record batches, and holds so many bytes of them at most that nobody has let go of.
+	BatchReader(props map[string]string, memory int64) (BatchReader, error)
 	// Codec compresses and decompresses record batches.
 	Codec() rawbatch.Codec
 	// Writer opens a producer with Java client properties. onDelivery gets what became of each record.

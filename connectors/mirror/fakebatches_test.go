@@ -25,7 +25,7 @@ func (noCodec) Compress(dst, src []byte, codec int8) ([]byte, error) {
 
 func (f *fakeClients) Codec() rawbatch.Codec { return noCodec{} }
 
-func (f *fakeClients) BatchReader(props map[string]string) (BatchReader, error) {
+func (f *fakeClients) BatchReader(props map[string]string, memory int64) (BatchReader, error) {
 	r, err := f.Reader(props)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -63,7 +62,7 @@ func (t *task) tellWay(pp *connect.PartitionProgress, p *partition) {
 	w := &p.way
 	pp.Lane, pp.Batches, pp.Decoded = connect.LaneBatch, w.batches, w.decoded
 	if w.decoded > 0 {
-		pp.LaneReason = fmt.Sprintf("%d of %d batches were decoded, the last one: %s", w.decoded, w.batches+w.decoded, w.reason)
+		pp.LaneReason = "the last batch that was decoded: " + w.reason
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 	propFailAfter       = "partition.errors.fail.after.ms"
 	propThrottle        = "throttle.bytes.per.second"
 	propThrottleTopics  = "throttle.topic.bytes.per.second"
+	propMemory          = "copy.memory.bytes"
 
 	waitForOperator = "wait"
 	restartTopic    = "restart"
@@ -48,6 +49,10 @@ func lifeDef() *config.Def {
 			Doc: "For how long a partition may wait before its task fails, in ms; -1 for ever.",
 		},
 		config.Key{
+			Name: propMemory, Type: config.TypeLong, Default: int64(defaultMemory), Importance: low, Validator: config.AtLeast(int64(leastMemory)),
+			Doc: "How many bytes of record batches a task may hold that were fetched and are not yet written to the target: while there are as many, nothing more is fetched. A batch that is larger by itself is copied all the same. Without effect where records are copied one by one.",
+		},
+		config.Key{
 			Name: propThrottle, Type: config.TypeLong, Default: int64(-1), Importance: low, Validator: config.AtLeast(int64(-1)),
 			Doc: "How many bytes (keys, values and headers) all tasks together copy in a second at most; -1 for no limit. Takes effect in running tasks.",
 		},
@@ -73,7 +78,14 @@ type life struct {
 	fail      bool          // fail the task for one partition
 	failAfter time.Duration // 0 for never
 	limits    limits
+	memory    int64 // bytes
 }
+
+// What a task may hold of batches, in bytes.
+const (
+	defaultMemory = 32 << 20
+	leastMemory   = 1 << 20
+)
 
 func parseLife(props map[string]string) (life, error) {
 	v, err := lifeDef().Parse(props)
@@ -82,7 +94,7 @@ func parseLife(props map[string]string) (life, error) {
 	}
 	l := life{
 		watch: v.Duration(propWatch), restart: v.String(propRecreated) == restartTopic,
-		fail: v.String(propPartitionErrors) == failTask,
+		fail: v.String(propPartitionErrors) == failTask, memory: v.Int64(propMemory),
 	}
 	if ms := v.Int64(propFailAfter); ms >= 0 {
 		const most = math.MaxInt64 / int64(time.Millisecond)

@@ -118,10 +118,14 @@ func (t *task) open() error {
 		consumer[autoCreate] = "false" // or a topic that is deleted at the source would come back
 	}
 	if _, given := consumer[fetchSize]; !given {
-		consumer[fetchSize] = strconv.Itoa(fetchBytes(len(t.parts)))
+		size := fetchBytes(len(t.parts))
+		if t.lane.whole {
+			size = min(size, int(t.s.life.memory/fetchesHeld))
+		}
+		consumer[fetchSize] = strconv.Itoa(size)
 	}
 	if t.lane.whole {
-		r, err := t.clients.BatchReader(consumer)
+		r, err := t.clients.BatchReader(consumer, t.s.life.memory)
 		if err != nil {
 			return fmt.Errorf("source.cluster.*: %w", err)
 		}
@@ -135,6 +139,9 @@ func (t *task) open() error {
 	t.reader, t.single = r, r
 	return nil
 }
+
+// fetchesHeld is how many answers to fetches a task's memory holds at least: one is being written while the next arrives.
+const fetchesHeld = 8
 
 // assign has the reader read all partitions where they are, but for those that wait.
 func (t *task) assign(r Positions) error {
