@@ -217,8 +217,8 @@ func (l *Line[T]) InFlight() int { return l.fly }
 // Empty tells that no batch waits for an outcome.
 func (l *Line[T]) Empty() bool { return len(l.queue) == 0 }
 
-// Idle tells that nothing waits, flies, or needs anything done.
-func (l *Line[T]) Idle() bool { return len(l.queue) == 0 && l.fly == 0 && !l.failed }
+// Window is how many batches may be without an outcome.
+func (l *Line[T]) Window() int { return l.cfg.Window }
 
 // Waiting is how many batches have no outcome and are not in flight.
 func (l *Line[T]) Waiting() int {
