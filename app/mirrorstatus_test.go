@@ -44,7 +44,7 @@ var someProgress = map[string]api.ConnectorProgress{
 			{ID: 1, State: "RUNNING", WorkerID: "two:8083", Reason: "its worker can't tell: it is a Java worker, or an older one"},
 		},
 		Partitions: []api.PartitionProgress{
-			{Task: 0, Topic: "orders", Partition: 0, Position: 100, End: 100, State: "copying"},
+			{Task: 0, Topic: "orders", Partition: 0, Position: 100, End: 100, State: "copying", Lane: "batch", Batches: 30, Decoded: 2, LaneReason: "gaps"},
 			{Task: 0, Topic: "orders", Partition: 1, Position: 50, End: 250, LagMs: 90_500, RecordsPerSecond: 20, BytesPerSecond: 13_200, ETAMs: 10_000, State: "copying"},
 			{Task: 0, Topic: "orders", Partition: 2, Position: 7, End: 9, LagMs: 1500, ETAMs: -1, State: "waiting", Reason: "the record at 7 is too large"},
 			{Task: 0, Topic: "pay", Partition: 0, Position: 7, End: 8, LagMs: 2000, RecordsPerSecond: 1, BytesPerSecond: 2.5e6, ETAMs: 1000, State: "throttled", Reason: "limit of the link"},
@@ -54,7 +54,7 @@ var someProgress = map[string]api.ConnectorProgress{
 	"files": {Name: "files", Message: "Tasks of FileStreamSource do not tell how far they are", Tasks: []api.TaskProgress{{ID: 0}}},
 	"quiet": {
 		Name: "quiet", Tasks: []api.TaskProgress{{ID: 0, State: "RUNNING", WorkerID: "one:8083", Available: true}},
-		Partitions: []api.PartitionProgress{{Topic: "in", Position: 5, End: 5, State: "copying"}},
+		Partitions: []api.PartitionProgress{{Topic: "in", Position: 5, End: 5, State: "copying", Lane: "record", LaneReason: "transforms=route"}},
 	},
 }
 
@@ -64,6 +64,7 @@ func TestMirrorStatus(t *testing.T) {
 	code, out, errs := cmdline(t, "mirror", "status", srv.URL)
 	want := `A->B: 2 tasks on 2 workers, 5 partitions: 2 copying, 1 throttled, 1 waiting, 1 unavailable
   behind: 203 offsets, 1m31s; 21 records/s, 2.5 MB/s; ?
+  batches: 30 copied as they are, 2 decoded, the last one for: gaps
   task 1 (RUNNING on two:8083) can't be asked: its worker can't tell: it is a Java worker, or an older one
    topic  partition  position  end  behind    lag  records/s  bytes/s  caught up  state
   orders          2         7    9       2   1.5s          0    0.0 B          ?  waiting: the record at 7 is too large
@@ -73,6 +74,7 @@ func TestMirrorStatus(t *testing.T) {
 
 quiet: 1 task on 1 worker, 1 partition: 1 copying
   behind: 0 offsets, 0.0s; 0 records/s, 0.0 B/s; now
+  records are copied one by one: transforms=route
 `
 	if diff := cmp.Diff(want, out); diff != "" || code != ExitFailure {
 		t.Errorf("exit %d (-want +got):\n%s", code, diff)

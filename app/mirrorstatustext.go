@@ -183,15 +183,12 @@ func (t *totals) lane() string {
 	reasons := slices.SortedFunc(maps.Keys(t.LaneReasons), func(a, b string) int {
 		return cmp.Or(cmp.Compare(t.LaneReasons[b], t.LaneReasons[a]), cmp.Compare(a, b))
 	})
-	why := ""
-	if len(reasons) > 0 {
-		why = " (" + reasons[0] + ")"
-	}
+	why := append(reasons, "")[0]
 	switch {
 	case t.Lanes[connect.LaneRecord] > 0:
-		return "records are copied one by one" + why
+		return "records are copied one by one: " + why
 	case t.Decoded > 0:
-		return fmt.Sprintf("batches: %d copied as they are, %d decoded%s", t.Batches, t.Decoded, why)
+		return fmt.Sprintf("batches: %d copied as they are, %d decoded, the last one for: %s", t.Batches, t.Decoded, why)
 	case t.Batches > 0:
 		return fmt.Sprintf("batches: %d copied as they are", t.Batches)
 	}

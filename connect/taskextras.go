@@ -80,8 +80,8 @@ type PartitionProgress struct {
 	Reason string
 	// ThrottledMs is for how many milliseconds limits have held the partition back since the task started.
 	ThrottledMs int64
-	// Lane is how its records travel, LaneBatch or LaneRecord; empty for a task that does not tell. LaneReason says why not all of
-	// them travel in the batches that they lie in at the source.
+	// Lane is how its records travel, LaneBatch or LaneRecord; empty for a task that does not tell. LaneReason says why not in the
+	// batches that they lie in at the source: all of them, or those of the last batch that was decoded.
 	Lane       string
 	LaneReason string
 	// Batches counts the source's batches that were copied as they are, Decoded those that had to be decoded and encoded anew,

@@ -62,7 +62,7 @@ func (t *task) tellWay(pp *connect.PartitionProgress, p *partition) {
 	w := &p.way
 	pp.Lane, pp.Batches, pp.Decoded = connect.LaneBatch, w.batches, w.decoded
 	if w.decoded > 0 {
-		pp.LaneReason = "the last batch that was decoded: " + w.reason
+		pp.LaneReason = w.reason
 	}
 }
 

@@ -52,8 +52,8 @@ type PartitionProgress struct {
 	Reason string `json:"reason,omitempty"`
 	// ThrottledMs is for how many milliseconds limits have held the partition back since its task started.
 	ThrottledMs int64 `json:"throttled_ms"`
-	// Lane is batch where whole record batches are copied, record where records are copied one by one; LaneReason says why not all
-	// of them travel in the batches that they lie in at the source.
+	// Lane is batch where whole record batches are copied, record where records are copied one by one; LaneReason says why not in the
+	// batches that they lie in at the source: all of them, or those of the last batch that was decoded.
 	Lane       string `json:"lane,omitempty"`
 	LaneReason string `json:"lane_reason,omitempty"`
 	// Batches counts the source's batches that were copied as they are, Decoded those that were decoded and encoded anew.
