@@ -94,6 +94,7 @@ quiet: 1 task on 1 worker, 1 partition: 1 copying
 	wantTotals := totals{
 		Partitions: 5, States: map[string]int{"copying": 2, "throttled": 1, "waiting": 1, "unavailable": 1}, Behind: 203, LagMs: 90_500,
 		RecordsPerSecond: 21, BytesPerSecond: 2_513_200, ETAMs: -1,
+		Batches: 30, Decoded: 2, Lanes: map[string]int{"batch": 1}, LaneReasons: map[string]int{"gaps": 1},
 	}
 	if diff := cmp.Diff(wantTotals, doc.Connectors[0].Totals); diff != "" {
 		t.Error(diff)
