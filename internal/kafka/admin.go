@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
 )
 
@@ -305,55 +303,4 @@ func (a *Admin) AlterTopicConfigs(ctx context.Context, changes ...ConfigChange) 
 		}
 	}
 	return failed, nil
-}
-
-// ListOffsets asks for the offsets that specs (Earliest, Latest, or milliseconds since the epoch) stand for. Partitions
-// that could not be asked are missing from the answer, and the first of their errors is returned with it.
-func (a *Admin) ListOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error) {
-	ctx, cancel, left := bounded(ctx)
-	defer cancel()
-	req := map[ck.TopicPartition]ck.OffsetSpec{}
-	for tp, spec := range specs {
-		topic := tp.Topic
-		req[ck.TopicPartition{Topic: &topic, Partition: tp.Partition}] = ck.OffsetSpec(spec)
-	}
-	level := ck.IsolationLevelReadUncommitted
-	if committed {
-		level = ck.IsolationLevelReadCommitted
-	}
-	res, err := a.c.ListOffsets(ctx, req, ck.SetAdminRequestTimeout(left), ck.SetAdminIsolationLevel(level))
-	if err == nil && leadersMoved(res) {
-		// As in Reader.ListOffsets: librdkafka does not look for new leaders by itself.
-		if _, err = a.metadata(ctx); err == nil {
-			res, err = a.c.ListOffsets(ctx, req, ck.SetAdminIsolationLevel(level))
-		}
-	}
-	if err != nil {
-		return nil, a.fail("asking for offsets", err)
-	}
-	out := make(map[connect.TopicPartition]int64, len(specs))
-	var first error
-	for tp, r := range res.ResultInfos {
-		key := connect.TopicPartition{Topic: *tp.Topic, Partition: tp.Partition}
-		if err := a.code(fmt.Sprintf("asking for offsets of %s-%d", key.Topic, key.Partition), r.Error); err != nil {
-			first = cmp.Or(first, err)
-			continue
-		}
-		if r.Offset == offsetInvalid {
-			first = cmp.Or(first, unreachable(a.servers, fmt.Sprintf("asking for offsets of %s-%d", key.Topic, key.Partition), errNoAnswer))
-			continue
-		}
-		out[key] = int64(r.Offset)
-	}
-	return out, first
-}
-
-// leadersMoved tells whether a partition was asked for at a broker that does not lead it any more.
-func leadersMoved(res ck.ListOffsetsResult) bool {
-	for _, r := range res.ResultInfos {
-		if slices.Contains(leadershipCodes, int(r.Error.Code())) {
-			return true
-		}
-	}
-	return false
 }

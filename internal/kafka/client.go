@@ -36,7 +36,8 @@ type handle struct {
 
 	mu      sync.Mutex
 	closed  bool
-	done    chan struct{} // closed when the goroutine has ended
+	led     map[string]ledTopic // topics whose partitions had leaders when they were last looked at
+	done    chan struct{}       // closed when the goroutine has ended
 	servers string
 }
 
@@ -100,7 +101,7 @@ func (h *handle) open(kind C.rd_kafka_type_t, conf *C.rd_kafka_conf_t) error {
 	}
 	h.main = C.rd_kafka_queue_get_main(h.rk)
 	C.rd_kafka_set_log_queue(h.rk, h.main)
-	h.done = make(chan struct{})
+	h.done, h.led = make(chan struct{}), map[string]ledTopic{}
 	go h.serve()
 	return nil
 }

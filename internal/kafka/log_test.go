@@ -12,7 +12,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/testkit"
 )
@@ -269,9 +268,5 @@ func TestAdminKeepsInternalTopics(t *testing.T) {
 	}
 	if failed, err := a.CreatePartitions(ctx, map[string]int32{"plain": 3}); err != nil || len(failed) > 0 {
 		t.Fatal(failed, err)
-	}
-	ends, err := a.ListOffsets(ctx, map[connect.TopicPartition]int64{{Topic: "plain", Partition: 0}: Latest}, false)
-	if err != nil || len(ends) != 1 {
-		t.Errorf("offsets %v, %v", ends, err)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -290,10 +289,13 @@ func (r *Reader) Close() error {
 // limit has a request end when ctx does, as far as ctx has a deadline.
 func (h *handle) limit(ctx context.Context, opts *C.rd_kafka_AdminOptions_t) {
 	if d, ok := ctx.Deadline(); ok {
-		var errstr [128]C.char
-		ms := max(1, time.Until(d).Milliseconds())
-		C.rd_kafka_AdminOptions_set_request_timeout(opts, C.int(min(ms, 3600_000)), &errstr[0], C.size_t(len(errstr)))
+		setTimeout(opts, min(max(time.Millisecond, time.Until(d)), time.Hour))
 	}
+}
+
+func setTimeout(opts *C.rd_kafka_AdminOptions_t, d time.Duration) {
+	var errstr [128]C.char
+	C.rd_kafka_AdminOptions_set_request_timeout(opts, C.int(d.Milliseconds()), &errstr[0], C.size_t(len(errstr)))
 }
 
 // partitions asks for a topic's metadata, again while there is an error that may pass, until ctx ends.
@@ -344,95 +346,4 @@ func topicOf(md *C.struct_rd_kafka_metadata) (int32, error) {
 		return int32(t.partition_cnt), codeError(int(t.err))
 	}
 	return 0, codeError(codeUnknownTopicOrPar)
-}
-
-// listOffsets asks the leaders. librdkafka asks those that it last heard of, with the epoch of that time, and does not look
-// for newer ones when they refuse: without that, a broker that was restarted would refuse until the next periodic refresh.
-func (h *handle) listOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error) {
-	out, err := h.askOffsets(ctx, specs, committed)
-	var e *Error
-	if !errors.As(err, &e) || !slices.Contains(leadershipCodes, e.Code) && !slices.Contains(notThereCodes, e.Code) {
-		return out, err
-	}
-	topics := map[string]bool{}
-	for tp := range specs {
-		if !topics[tp.Topic] {
-			topics[tp.Topic] = true
-			h.refreshTopic(ctx, tp.Topic)
-		}
-	}
-	return h.askOffsets(ctx, specs, committed)
-}
-
-// refreshTopic renews what the client knows of a topic's leaders. Whether that worked shows in the next request.
-func (h *handle) refreshTopic(ctx context.Context, topic string) {
-	topics := topicHandles{rk: h.rk}
-	defer topics.free()
-	rkt, err := topics.get(topic)
-	if err != nil {
-		return
-	}
-	var md *C.struct_rd_kafka_metadata
-	if C.rd_kafka_metadata(h.rk, 0, rkt, &md, C.int(stepWithin(ctx))) == 0 {
-		C.rd_kafka_metadata_destroy(md)
-	}
-}
-
-func (h *handle) askOffsets(ctx context.Context, specs map[connect.TopicPartition]int64, committed bool) (map[connect.TopicPartition]int64, error) {
-	tps := make([]connect.TopicPartition, 0, len(specs))
-	for tp := range specs {
-		tps = append(tps, tp)
-	}
-	l := partitionList(tps, func(tp connect.TopicPartition) int64 { return specs[tp] })
-	defer C.rd_kafka_topic_partition_list_destroy(l)
-	opts := C.rd_kafka_AdminOptions_new(h.rk, C.RD_KAFKA_ADMIN_OP_LISTOFFSETS)
-	defer C.rd_kafka_AdminOptions_destroy(opts)
-	if committed {
-		if err := takeError(C.rd_kafka_AdminOptions_set_isolation_level(opts, C.RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED)); err != nil {
-			return nil, err
-		}
-	}
-	h.limit(ctx, opts)
-	q := C.rd_kafka_queue_new(h.rk)
-	defer C.rd_kafka_queue_destroy(q)
-	C.rd_kafka_ListOffsets(h.rk, l, opts, q)
-	ev, err := waitEvent(ctx, q)
-	if err != nil {
-		return nil, unreachable(h.servers, "asking for offsets", err)
-	}
-	defer C.rd_kafka_event_destroy(ev)
-	if code := int(C.rd_kafka_event_error(ev)); code != 0 {
-		err := &Error{Code: code, Text: C.GoString(C.rd_kafka_event_error_string(ev))}
-		if code == codeTimedOut || code == codeTransport {
-			return nil, unreachable(h.servers, "asking for offsets", err)
-		}
-		return nil, err
-	}
-	out, err := offsetsOf(ev)
-	if errors.Is(err, errNoAnswer) {
-		return nil, unreachable(h.servers, "asking for offsets", err)
-	}
-	return out, err
-}
-
-// errNoAnswer is what librdkafka forgets to tell when a leader does not answer the question for offsets, as it has been
-// restarted, say: it makes that a success without offsets. Taken for one, a topic would end before its first record.
-var errNoAnswer = &Error{Code: codeTransport, Text: "the leader of a partition did not answer"}
-
-func offsetsOf(ev *C.rd_kafka_event_t) (map[connect.TopicPartition]int64, error) {
-	var n C.size_t
-	infos := C.rd_kafka_ListOffsets_result_infos(C.rd_kafka_event_ListOffsets_result(ev), &n)
-	out := make(map[connect.TopicPartition]int64, int(n))
-	for _, info := range unsafe.Slice(infos, int(n)) {
-		e := C.rd_kafka_ListOffsetsResultInfo_topic_partition(info)
-		tp := connect.TopicPartition{Topic: C.GoString(e.topic), Partition: int32(e.partition)}
-		if e.err != 0 {
-			return nil, &PartitionError{TopicPartition: tp, Err: codeError(int(e.err))}
-		}
-		if e.offset == offsetInvalid {
-			return nil, errNoAnswer
-		}
-		out[tp] = int64(e.offset)
-	}
-	return out, nil
 }
