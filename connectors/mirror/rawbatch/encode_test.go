@@ -15,12 +15,20 @@ import (
 	kgoclient "github.com/connectd/connectd/internal/kgo"
 )
 
+// tb is what *testing.T, *testing.F, *testing.B and *rapid.T have in common.
+type tb interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 var codecs = new(kgoclient.Codec)
 
 const limit = 64 << 20
 
 // made is a batch of n records of which each holds about size bytes, half of them the same in all.
-func made(t testing.TB, n, size int, codec int8) rawbatch.Batch {
+func made(t tb, n, size int, codec int8) rawbatch.Batch {
 	t.Helper()
 	random := rand.New(rand.NewPCG(uint64(n), uint64(size)))
 	var kvs []client.KV
@@ -45,7 +53,7 @@ func made(t testing.TB, n, size int, codec int8) rawbatch.Batch {
 }
 
 // next is the one batch of some bytes, checked.
-func next(t testing.TB, raw []byte) rawbatch.Batch {
+func next(t tb, raw []byte) rawbatch.Batch {
 	t.Helper()
 	b, rest, err := rawbatch.Next(raw)
 	if err == nil && len(rest) > 0 {
@@ -60,7 +68,7 @@ func next(t testing.TB, raw []byte) rawbatch.Batch {
 	return b
 }
 
-func encode(t testing.TB, e *rawbatch.Encoder, batches []rawbatch.Batch, from int64, r rawbatch.Rules) []rawbatch.Built {
+func encode(t tb, e *rawbatch.Encoder, batches []rawbatch.Batch, from int64, r rawbatch.Rules) []rawbatch.Built {
 	t.Helper()
 	var all []rawbatch.Built
 	err := e.Encode(batches, from, r, func(b rawbatch.Built) error {
@@ -110,7 +118,7 @@ func decoded(b *rawbatch.Batch) ([]rec, error) {
 	return all, nil
 }
 
-func mustDecode(t testing.TB, b *rawbatch.Batch) []rec {
+func mustDecode(t tb, b *rawbatch.Batch) []rec {
 	t.Helper()
 	all, err := decoded(b)
 	if err != nil {
@@ -120,7 +128,7 @@ func mustDecode(t testing.TB, b *rawbatch.Batch) []rec {
 }
 
 // built lists what new batches hold, at the offsets of the source.
-func builtRecords(t testing.TB, all []rawbatch.Built) []rec {
+func builtRecords(t tb, all []rawbatch.Built) []rec {
 	t.Helper()
 	var recs []rec
 	for i := range all {
