@@ -141,6 +141,13 @@ func (c *Cluster) Brokers() map[int32]Broker {
 	return maps.Clone(c.brokers)
 }
 
+func (c *Cluster) knows(broker int32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, known := c.brokers[broker]
+	return known
+}
+
 // Conn gives the connection to a broker for a purpose, and opens it if there is none; after failures it waits for
 // reconnect.backoff.ms and more before it tries once. Callers at the same time get the same one. An error is a *ConnError,
 // ErrUnknownBroker or ctx's; after the first two the metadata is renewed by itself. Don't close the connection.

@@ -91,4 +91,3 @@ func TestConnectionsDifferByPurposeAndAreKept(t *testing.T) {
 		t.Errorf("an unknown broker: %v", err)
 	}
 }
-

@@ -192,7 +192,7 @@ func (c *Cluster) round() bool {
 	slices.Sort(names)
 	ctx, cancel := context.WithTimeout(c.ctx, c.patience())
 	defer cancel()
-	resp, err := c.metadata(ctx, names)
+	resp, err := c.metadata(ctx, names, c.create)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
@@ -228,13 +228,13 @@ func (c *Cluster) patience() time.Duration {
 	return min(leastPatience<<min(c.tries, 10), c.dialer.requestTimeout)
 }
 
-func (c *Cluster) metadata(ctx context.Context, names []string) (*kmsg.MetadataResponse, error) {
+func (c *Cluster) metadata(ctx context.Context, names []string, create bool) (*kmsg.MetadataResponse, error) {
 	conn, err := c.Any(ctx)
 	if err != nil {
 		return nil, err
 	}
 	req := kmsg.NewPtrMetadataRequest()
-	req.AllowAutoTopicCreation = c.create
+	req.AllowAutoTopicCreation = create
 	req.Topics = make([]kmsg.MetadataRequestTopic, len(names))
 	for i := range names {
 		req.Topics[i] = kmsg.NewMetadataRequestTopic()

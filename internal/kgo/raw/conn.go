@@ -88,7 +88,7 @@ type Conn struct {
 // call is one request on its way.
 type call struct {
 	req   kmsg.Request
-	reply Reply
+	sized func(answer)
 	corr  int32
 	due   time.Time
 }
@@ -117,13 +117,17 @@ func (c *Conn) Negotiate(req kmsg.Request, least, most int16) error {
 // order. It does not wait, not even for the writing. An error means that reply will not be called; otherwise it is called once. The request is the
 // connection's until then.
 func (c *Conn) Send(req kmsg.Request, reply Reply) error {
+	return c.send(&call{req: req, sized: func(a answer) { reply(a.resp, a.hold, a.err) }})
+}
+
+func (c *Conn) send(next *call) error {
 	c.mu.Lock()
 	if c.err != nil {
 		err := c.err
 		c.mu.Unlock()
 		return &ConnError{Addr: c.Addr, Err: err}
 	}
-	c.waiting = append(c.waiting, &call{req: req, reply: reply})
+	c.waiting = append(c.waiting, next)
 	c.mu.Unlock()
 	c.inFlight.Add(1)
 	signal(c.wake)
@@ -143,7 +147,7 @@ func (c *Conn) Do(ctx context.Context, req kmsg.Request) (kmsg.Response, *client
 func (c *Conn) DoAs(ctx context.Context, req kmsg.Request) (kmsg.Response, *client.Hold, error) {
 	w := newWaiter()
 	defer w.leave()
-	if err := c.Send(req, w.reply); err != nil {
+	if err := c.send(&call{req: req, sized: w.answer}); err != nil {
 		return nil, nil, err
 	}
 	return w.wait(ctx)

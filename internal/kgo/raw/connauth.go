@@ -216,7 +216,7 @@ func (c *Conn) reauthenticate() error {
 func (c *Conn) askBetween(req kmsg.Request) (kmsg.Response, *client.Hold, error) {
 	w := newWaiter()
 	defer w.leave()
-	own := &call{req: req, reply: w.reply}
+	own := &call{req: req, sized: w.answer}
 	c.mu.Lock()
 	if err := c.err; err != nil {
 		c.mu.Unlock()

@@ -12,8 +12,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/connectd/connectd/internal/client"
 )
 
 // readAhead is the reader's own buffer: small answers cost one call to the system, and little of a large one is copied.
@@ -35,16 +33,16 @@ func (c *Conn) read() {
 	c.flying, c.waiting = nil, nil
 	c.mu.Unlock()
 	for _, f := range flying {
-		c.finish(f, nil, nil, &ConnError{Addr: c.Addr, Written: true, Err: err})
+		c.finish(f, answer{err: &ConnError{Addr: c.Addr, Written: true, Err: err}})
 	}
 	for _, w := range waiting {
-		c.finish(w, nil, nil, &ConnError{Addr: c.Addr, Err: err})
+		c.finish(w, answer{err: &ConnError{Addr: c.Addr, Err: err}})
 	}
 }
 
-func (c *Conn) finish(f *call, resp kmsg.Response, hold *client.Hold, err error) {
+func (c *Conn) finish(f *call, a answer) {
 	c.inFlight.Add(-1)
-	f.reply(resp, hold, err)
+	f.sized(a)
 }
 
 // answer reads one response and hands it on.
@@ -85,7 +83,7 @@ func (c *Conn) answer(br *bufio.Reader) error {
 		return err
 	}
 	c.landed(resp)
-	c.finish(f, resp, hold, nil)
+	c.finish(f, answer{resp: resp, hold: hold, size: len(buf)})
 	return nil
 }
 

@@ -8,25 +8,27 @@ import (
 	"github.com/connectd/connectd/internal/client"
 )
 
-// waiter is a Reply for somebody who waits for it. An answer that comes when nobody waits any more lets go of its memory.
+// waiter is for somebody who waits for an answer. An answer that comes when nobody waits any more lets go of its memory.
 type waiter struct {
 	got  chan answer
 	gone chan struct{}
 }
 
+// answer is what became of a request. size is how many bytes of memory hold stands for, before rounding.
 type answer struct {
 	resp kmsg.Response
 	hold *client.Hold
+	size int
 	err  error
 }
 
 func newWaiter() *waiter { return &waiter{got: make(chan answer), gone: make(chan struct{})} }
 
-func (w *waiter) reply(resp kmsg.Response, hold *client.Hold, err error) {
+func (w *waiter) answer(a answer) {
 	select {
-	case w.got <- answer{resp, hold, err}:
+	case w.got <- a:
 	case <-w.gone:
-		hold.Release()
+		a.hold.Release()
 	}
 }
 

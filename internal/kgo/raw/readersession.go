@@ -1,0 +1,79 @@
+package raw
+
+import (
+	"math"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/connectd/connectd/connect"
+)
+
+// session is what a broker remembers of a reader between fetches (KIP-227): partitions, with offsets. A fetch then names only what
+// has changed.
+type fetchSession struct {
+	id    int32 // 0: none
+	epoch int32 // of the next fetch
+	// byID: topics go by their ids (fetch versions from 13 on).
+	byID bool
+	// members are the partitions that the broker knows of, with their topics' ids; leaving are those that it shall forget.
+	members map[connect.TopicPartition][16]byte
+	leaving map[connect.TopicPartition]struct{}
+}
+
+// drop has a partition leave the session with the next fetch.
+func (f *fetchSession) drop(tp connect.TopicPartition) {
+	if _, has := f.members[tp]; has {
+		f.leaving[tp] = struct{}{}
+	}
+}
+
+// reset has the next fetch name all partitions. The broker is told to forget the session if it may still know it.
+func (f *fetchSession) reset(known bool) {
+	f.epoch = 0
+	if !known {
+		f.id = 0
+	}
+	f.members, f.leaving = map[connect.TopicPartition][16]byte{}, map[connect.TopicPartition]struct{}{}
+}
+
+// answered takes in a response without an error. It tells whether a session began.
+func (f *fetchSession) answered(id int32) (began bool) {
+	switch {
+	case id == 0: // the broker keeps no session, or no longer
+		f.reset(false)
+		return false
+	case f.epoch == 0 || f.id != id:
+		f.id, f.epoch = id, 1
+		return true
+	case f.epoch == math.MaxInt32:
+		f.epoch = 1
+	default:
+		f.epoch++
+	}
+	return false
+}
+
+// forgotten lists who leaves, for a request. Those for which stays says so stay, with news or without.
+func (f *fetchSession) forgotten(stays func(connect.TopicPartition) bool) []kmsg.FetchRequestForgottenTopic {
+	var out []kmsg.FetchRequestForgottenTopic
+	at := map[string]int{}
+	for tp := range f.leaving {
+		delete(f.leaving, tp)
+		if stays(tp) {
+			continue
+		}
+		id := f.members[tp]
+		delete(f.members, tp)
+		key := string(id[:]) + tp.Topic
+		i, has := at[key]
+		if !has {
+			i = len(out)
+			at[key] = i
+			t := kmsg.NewFetchRequestForgottenTopic()
+			t.Topic, t.TopicID = tp.Topic, id
+			out = append(out, t)
+		}
+		out[i].Partitions = append(out[i].Partitions, tp.Partition)
+	}
+	return out
+}
