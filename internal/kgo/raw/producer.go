@@ -49,6 +49,7 @@ type Producer struct {
 	mu      sync.Mutex
 	topics  map[string]*outTopic
 	brokers map[int32]*outBroker
+	conns   uint64 // connections so far
 	resting map[*lane]struct{}
 	id      sequence.ID
 	hasID   bool

@@ -18,7 +18,7 @@ type outBroker struct {
 
 	// What follows is the producer's lock's.
 	conn      *Conn
-	number    uint64 // of the connection
+	number    uint64 // of the connection, among all of the producer
 	ring      []*lane
 	ready     int       // bytes of the batches whose turn comes next, one of each lane
 	since     time.Time // something is ready
@@ -128,7 +128,8 @@ func (b *outBroker) connect() bool {
 		return false
 	}
 	b.conn = conn
-	b.number++
+	p.conns++
+	b.number = p.conns
 	return true
 }
 

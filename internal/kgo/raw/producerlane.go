@@ -49,6 +49,9 @@ func (p *Producer) lane(topic string, partition int32) *lane {
 		t.wanted = true
 		p.cl.Want(topic)
 	}
+	if t.meta == nil {
+		t.meta = p.cl.Topic(topic) // it may be wanted for something else already
+	}
 	l := t.lanes[partition]
 	if l == nil {
 		l = &lane{topic: t, partition: partition, seq: sequence.New[parcel](p.lines)}
@@ -179,7 +182,9 @@ func (p *Producer) keep() {
 }
 
 // look is how often, at most, deadlines are looked at.
-const look = time.Second
+func (p *Producer) look() time.Duration {
+	return min(max(p.set.DeliveryTimeout/20, 10*time.Millisecond), time.Second)
+}
 
 // tidy does what is due, and tells when to come again.
 func (p *Producer) tidy() time.Duration {
@@ -206,7 +211,7 @@ func (p *Producer) tidy() time.Duration {
 			}
 			idle = false
 			if now.Before(due) {
-				again = min(again, max(due.Sub(now), look))
+				again = min(again, max(due.Sub(now), p.look()))
 				continue
 			}
 			l.seq.Expire(now, p.expired(l), &p.out)
@@ -218,7 +223,7 @@ func (p *Producer) tidy() time.Duration {
 		}
 	}
 	if p.bytes > 0 {
-		again = min(again, look)
+		again = min(again, p.look())
 	}
 	return again
 }
