@@ -103,7 +103,8 @@ func (l *laneBench) copyOnce(w worker, way way, enough time.Duration, r *laneRes
 	copied, stop := l.connect(w, way, l.topic)
 	l.watch(w.process, copied, enough, r)
 	if r.note == "" {
-		r.note = laneOf(l.B, w)
+		alias, _, _ := strings.Cut(copied, ".")
+		r.note = laneOf(l.B, w, alias)
 	}
 	stop()
 }
@@ -111,43 +112,82 @@ func (l *laneBench) copyOnce(w worker, way way, enough time.Duration, r *laneRes
 // connect has a worker begin to copy a topic. It gives the copy's name, and what ends and removes it.
 func (l *laneBench) connect(w worker, way way, topic string) (copied string, stop func()) {
 	alias := l.nextAlias()
-	bytesConverter := "org.apache.kafka.connect.converters.ByteArrayConverter"
-	conf := map[string]string{
-		"connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector", "tasks.max": fmt.Sprint(l.tasks),
-		"source.cluster.alias": alias, "target.cluster.alias": "T",
-		"source.cluster.bootstrap.servers": l.source.Bootstrap, "target.cluster.bootstrap.servers": l.target.Bootstrap,
-		"topics": topic, "replication.factor": "1", "offset-syncs.topic.replication.factor": "1", "sync.topic.acls.enabled": "false",
-		"key.converter": bytesConverter, "value.converter": bytesConverter, "header.converter": bytesConverter,
-	}
+	conf := mirrorBytes(alias, l.source.Bootstrap, l.target.Bootstrap, topic, l.tasks)
 	maps.Copy(conf, way.props)
-	body, err := json.Marshal(map[string]any{"name": alias, "config": conf})
-	if err != nil {
-		l.Fatal(err)
-	}
-	l.request(http.MethodPost, w.url+"/connectors", body, http.StatusCreated)
+	createConnector(l.B, w, alias, conf)
 	copied = alias + "." + topic
 	return copied, func() {
-		l.request(http.MethodDelete, w.url+"/connectors/"+alias, nil, http.StatusNoContent)
+		deleteConnector(l.B, w, alias)
 		l.settle(copied)
 		l.remove(l.target, copied)
 	}
 }
 
+// mirrorBytes is the config of a mirror that leaves keys, values and headers as they are.
+func mirrorBytes(alias, source, target, topics string, tasks int) map[string]string {
+	bytesConverter := "org.apache.kafka.connect.converters.ByteArrayConverter"
+	return map[string]string{
+		"connector.class": "org.apache.kafka.connect.mirror.MirrorSourceConnector", "tasks.max": fmt.Sprint(tasks),
+		"source.cluster.alias": alias, "target.cluster.alias": "T",
+		"source.cluster.bootstrap.servers": source, "target.cluster.bootstrap.servers": target,
+		"topics": topics, "replication.factor": "1", "offset-syncs.topic.replication.factor": "1", "sync.topic.acls.enabled": "false",
+		"key.converter": bytesConverter, "value.converter": bytesConverter, "header.converter": bytesConverter,
+	}
+}
+
+func createConnector(b *testing.B, w worker, name string, conf map[string]string) {
+	body, err := json.Marshal(map[string]any{"name": name, "config": conf})
+	if err != nil {
+		b.Fatal(err)
+	}
+	request(b, http.MethodPost, w.url+"/connectors", body, http.StatusCreated)
+}
+
+func deleteConnector(b *testing.B, w worker, name string) {
+	request(b, http.MethodDelete, w.url+"/connectors/"+name, nil, http.StatusNoContent)
+}
+
 // request makes a request, again while the workers' group is not ready for it.
-func (l *laneBench) request(method, url string, body []byte, want int) {
-	for began := time.Now(); ; pause(l.B, 100*time.Millisecond) {
-		status, answer, err := call(l.Context(), method, url, body)
+func request(b *testing.B, method, url string, body []byte, want int) {
+	for began := time.Now(); ; pause(b, 100*time.Millisecond) {
+		status, answer, err := call(b.Context(), method, url, body)
 		switch {
 		case err == nil && status == want:
 			return
 		case err == nil && status != http.StatusConflict || time.Since(began) > time.Minute:
-			l.Fatalf("%s %s: %d %s %v", method, url, status, answer, err)
+			b.Fatalf("%s %s: %d %s %v", method, url, status, answer, err)
 		}
 	}
 }
 
-// laneOf tells which lane a worker's only connector took, if the worker tells.
-func laneOf(b *testing.B, w worker) string { return "" }
+// laneOf tells which lane a connector took, if its worker tells.
+func laneOf(b *testing.B, w worker, connector string) string {
+	status, answer, err := call(b.Context(), http.MethodGet, w.url+"/connectors/"+connector+"/progress", nil)
+	if err != nil || status != http.StatusOK {
+		return "" // a Java worker
+	}
+	var progress struct {
+		Partitions []struct {
+			Lane    string `json:"lane"`
+			Reason  string `json:"lane_reason"`
+			Batches int64  `json:"batches"`
+			Decoded int64  `json:"decoded_batches"`
+		} `json:"partitions"`
+	}
+	if err := json.Unmarshal([]byte(answer), &progress); err != nil {
+		b.Fatal(err)
+	}
+	of, why := map[string]int{}, ""
+	var batches, decoded int64
+	for _, p := range progress.Partitions {
+		of[p.Lane]++
+		batches, decoded = batches+p.Batches, decoded+p.Decoded
+		if p.Reason != "" {
+			why = "; " + p.Reason
+		}
+	}
+	return fmt.Sprintf("partitions by lane %v, %d batches as they are, %d decoded%s", of, batches, decoded, why)
+}
 
 // forgetPeak has the peak of a process's memory begin anew.
 func forgetPeak(b *testing.B, p *testkit.Process) {

@@ -30,6 +30,15 @@ func (l *laneBench) lateness(begin func(topic string) (string, func())) (p50, p9
 	return quantile(took, 0.50), quantile(took, 0.99)
 }
 
+// atSource is what a consumer of the source sees, which no copy can be earlier than.
+func (l *laneBench) atSource() (p50, p99 time.Duration) {
+	topic := "live-source"
+	l.createLive(topic)
+	took := l.stream(topic, l.source.Bootstrap, topic)
+	l.remove(l.source, topic)
+	return quantile(took, 0.50), quantile(took, 0.99)
+}
+
 // stream produces to a topic and consumes another one, and gives how long each record took in the time that counts.
 func (l *laneBench) stream(topic, bootstrap, copied string) []time.Duration {
 	const warm = 5 * time.Second // after the first record's arrival

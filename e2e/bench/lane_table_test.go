@@ -42,6 +42,10 @@ func (l *laneBench) show(load float64, results []*laneResult) {
 		row("connectd's MB per CPU-second over it", "%.2f", func(r *laneResult) float64 { return ours.wirePerCPU() / r.wirePerCPU() })
 	}
 	t.WriteString("\n")
+	if l.withLatency() {
+		p50, p99 := l.atSource()
+		fmt.Fprintf(&t, "a consumer of the source sees the same records after %.1f ms (p50) and %.1f ms (p99)\n", ms(p50), ms(p99))
+	}
 	for _, r := range results {
 		if r.note != "" {
 			fmt.Fprintf(&t, "%s: %s\n", r.name, r.note)
