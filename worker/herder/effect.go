@@ -29,12 +29,14 @@ type (
 	// ReadConfigToEnd reads the config topic to its end within Timeout.
 	ReadConfigToEnd struct{ Timeout time.Duration }
 
-	// StartWork starts a connector or task. Config is the connector's, TaskConfig the task's (nil for a connector).
+	// StartWork starts a connector or task. Config is the connector's, TaskConfig the task's (nil for a connector), TasksOffset
+	// the place in the config topic where the connector's task configs were committed.
 	StartWork struct {
 		Work        Work
 		Incarnation Incarnation
 		Config      map[string]string
 		TaskConfig  map[string]string
+		TasksOffset int64
 		Target      cluster.TargetState
 	}
 	// StopWork stops one softly, then hard; WorkStopped follows within the graceful time.
@@ -76,6 +78,24 @@ type (
 	ModifyOffsets struct {
 		Connector string
 		Change    any
+	}
+
+	// ClaimWrites takes the leader's privilege to write to the config topic; WritesClaimed follows. RelinquishWrites gives it up.
+	ClaimWrites      struct{}
+	RelinquishWrites struct{}
+
+	// RequestFencing asks the leader for a round of fencing; FencingRequested follows.
+	RequestFencing struct {
+		LeaderURL string
+		Connector string
+		Round     uint64
+	}
+	// FenceTasks fences off the producers of this many tasks of a connector, of which Config is the config; TasksFenced follows.
+	FenceTasks struct {
+		Connector string
+		Round     uint64
+		Tasks     int
+		Config    map[string]string
 	}
 
 	// WriteStatus writes to the status topic. Safe leaves a newer status of another worker or generation alone.
@@ -157,6 +177,10 @@ const (
 	TimerReread
 	// TimerMismatch ends the pause before the next round, after two or more in a row in which the leader was behind a member.
 	TimerMismatch
+	// TimerFencing ends the pause between two requests for a round of fencing.
+	TimerFencing
+	// TimerClaim ends the pause after the leader's privilege to write could not be claimed.
+	TimerClaim
 	// TimerRepair ends the time that a connector has to generate task configs that the topic has lost.
 	TimerRepair
 )
@@ -188,6 +212,11 @@ type (
 		Name                     string
 		IncludeTasks, OnlyFailed bool
 	}
+	// TaskCountRecord records how many tasks may be running from now on.
+	TaskCountRecord struct {
+		Name  string
+		Tasks int
+	}
 	// SessionKeyRecord has the worker make a new session key and write it.
 	SessionKeyRecord struct{}
 )
@@ -197,6 +226,7 @@ func (RemoveRecord) record()     {}
 func (TasksRecord) record()      {}
 func (TargetRecord) record()     {}
 func (RestartRecord) record()    {}
+func (TaskCountRecord) record()  {}
 func (SessionKeyRecord) record() {}
 
 func (Join) effect()                {}
@@ -211,6 +241,10 @@ func (GenerateTaskConfigs) effect() {}
 func (ForwardTaskConfigs) effect()  {}
 func (Write) effect()               {}
 func (ModifyOffsets) effect()       {}
+func (ClaimWrites) effect()         {}
+func (RelinquishWrites) effect()    {}
+func (RequestFencing) effect()      {}
+func (FenceTasks) effect()          {}
 func (WriteStatus) effect()         {}
 func (CleanStatuses) effect()       {}
 func (SetTimer) effect()            {}

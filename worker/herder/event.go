@@ -126,6 +126,23 @@ type (
 		Err     error
 	}
 
+	// FencingRequested is the outcome of RequestFencing.
+	FencingRequested struct {
+		Connector string
+		Round     uint64
+		Err       error
+	}
+
+	// TasksFenced is the outcome of FenceTasks.
+	TasksFenced struct {
+		Connector string
+		Round     uint64
+		Err       error
+	}
+
+	// WritesClaimed is the outcome of ClaimWrites.
+	WritesClaimed struct{ Err error }
+
 	// ReadToEnd is the outcome of ReadConfigToEnd.
 	ReadToEnd struct{ Err error }
 
@@ -157,6 +174,9 @@ func (TaskConfigsGenerated) event() {}
 func (TaskConfigsForwarded) event() {}
 func (ConfigWritten) event()        {}
 func (OffsetsModified) event()      {}
+func (FencingRequested) event()     {}
+func (TasksFenced) event()          {}
+func (WritesClaimed) event()        {}
 func (ReadToEnd) event()            {}
 func (TimerFired) event()           {}
 func (Requested) event()            {}
@@ -213,6 +233,8 @@ type (
 		Name   string
 		Change any
 	}
+	// FenceZombies answers once no producer of an earlier generation of a connector's tasks can write any more.
+	FenceZombies struct{ Name string }
 	// Ping answers once the worker is a settled member of the group.
 	Ping struct{}
 )
@@ -225,4 +247,5 @@ func (RestartWork) op()     {}
 func (RequestRestart) op()  {}
 func (PutTaskConfigs) op()  {}
 func (ChangeOffsets) op()   {}
+func (FenceZombies) op()    {}
 func (Ping) op()            {}

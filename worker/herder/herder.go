@@ -29,6 +29,12 @@ type Config struct {
 	// Live tells whether a property of a connector of this config takes effect in running tasks. It depends on nothing else.
 	// Nil: none does.
 	Live func(config map[string]string, property string) bool
+	// ExactlyOnce says that source tasks deliver exactly once: they are started only after their predecessors were fenced off
+	// (exactly.once.source.support=enabled). Fenceable says that the leader writes with a privilege that it has to claim first
+	// (enabled or preparing).
+	ExactlyOnce, Fenceable bool
+	// Source tells whether a connector of this config is a source. It depends on nothing else. Nil: none is.
+	Source func(config map[string]string) bool
 }
 
 // Herder is the state of the machine. One goroutine owns it.
@@ -54,6 +60,12 @@ type Herder struct {
 	requests []Requested // waiting for the group to settle, or for a write
 	// altering are the connectors whose offsets are being changed, with the request that asked for it.
 	altering map[string]ReplyID
+	// fencings are the rounds of fencing that this worker leads, unfenced the connectors with tasks here that wait for one.
+	fencings  map[string]*fencing
+	unfenced  map[string]*unfenced
+	lastRound uint64
+	// claimed: this worker has the leader's privilege to write; claiming: it is being claimed, or waits to be tried again.
+	claimed, claiming bool
 	// unreadable are connectors whose task configs cannot be read from the topic, with the time when the leader acts.
 	unreadable map[string]time.Time
 	writing    *write    // the write under way
@@ -77,6 +89,8 @@ func New(cfg Config) *Herder {
 		carried:    map[Work][]ReplyID{},
 		gen:        map[string]*generation{},
 		altering:   map[string]ReplyID{},
+		fencings:   map[string]*fencing{},
+		unfenced:   map[string]*unfenced{},
 		unreadable: map[string]time.Time{},
 	}
 }
@@ -125,6 +139,12 @@ func (h *Herder) handle(ev Event) {
 		h.written(ev.Err)
 	case OffsetsModified:
 		h.offsetsModified(ev)
+	case FencingRequested:
+		h.fencingAnswered(ev.Connector, ev.Round, ev.Err)
+	case TasksFenced:
+		h.tasksFenced(ev)
+	case WritesClaimed:
+		h.writesClaimed(ev.Err)
 	case ReadToEnd:
 		h.readToEnd(ev.Err)
 	case TimerFired:
@@ -144,13 +164,16 @@ func (h *Herder) settle() {
 		h.shutDown()
 		return
 	}
+	h.claimWrites()
 	h.reconcile()
 	h.carryOn()
 	h.maybeJoin()
+	h.serveFencing()
 	h.maybeRotateKey()
 	h.repairStopped()
 	h.repairLost()
 	h.serveRequests()
+	h.advanceFencing()
 	h.generatePending()
 }
 
@@ -195,6 +218,8 @@ func (h *Herder) timerFired(t Timer) {
 		h.requestGeneration(t.Connector)
 	case TimerKey:
 		h.keyDue, h.hold = time.Time{}, false
+	case TimerClaim:
+		h.claiming = false
 	case TimerMismatch:
 		h.requestRejoin("the leader's configs were behind")
 	case TimerReread:

@@ -15,7 +15,7 @@ import (
 func TestRandomHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := rapid.SampledFrom([]proto.Protocol{proto.Eager, proto.Compatible, proto.Sessioned}).Draw(t, "protocol")
-		s := newSim(rapid.IntRange(1, 4).Draw(t, "workers"), p)
+		s := newSim(rapid.IntRange(1, 4).Draw(t, "workers"), p, rapid.Bool().Draw(t, "exactly once"))
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			s.randomStep(t, p)
 			if len(s.problems) > 0 {

@@ -16,8 +16,31 @@ func (h *Herder) changeOffsets(to ReplyID, op ChangeOffsets) error {
 		return err
 	}
 	h.altering[op.Name] = to
-	h.emit(ModifyOffsets{Connector: op.Name, Change: op.Change})
+	c := h.snap.Connectors[op.Name]
+	if !h.cfg.ExactlyOnce || !c.FencingPending || !h.isSource(c) {
+		h.emit(ModifyOffsets{Connector: op.Name, Change: op.Change})
+		return nil
+	}
+	// A task that could not be stopped in time might still commit a transaction.
+	h.beginFencing(op.Name, c).change = &op
 	return nil
+}
+
+// changeFenced goes on with a change of offsets after a round of fencing.
+func (h *Herder) changeFenced(op *ChangeOffsets, err error) {
+	if err == nil && h.snap.Connectors[op.Name] == nil {
+		err = cluster.NotFound("Connector %s not found", op.Name)
+	} else if err == nil {
+		err = MayChangeOffsets(op.Name, h.snap.Connectors[op.Name])
+	} else {
+		h.note(Error, "zombie fencing before a change of offsets failed", "connector", op.Name, "error", err.Error())
+		err = cluster.Errorf(cluster.CodeInternal, "Failed to perform zombie fencing for source connector prior to modifying offsets")
+	}
+	if err != nil {
+		h.offsetsModified(OffsetsModified{Connector: op.Name, Err: err})
+		return
+	}
+	h.emit(ModifyOffsets{Connector: op.Name, Change: op.Change})
 }
 
 // MayChangeOffsets refuses to change offsets of a connector that is not stopped, or has tasks.

@@ -15,6 +15,8 @@ type write struct {
 	// connector is set when the write publishes task configs that were generated here.
 	connector   string
 	incarnation Incarnation
+	// fencing is set to the connector when the write ends a round of fencing.
+	fencing string
 }
 
 // serveRequests answers requests in the order in which they came, once the group has settled. A request that writes holds
@@ -31,8 +33,35 @@ func (h *Herder) serveRequests() {
 	}
 }
 
-// mayWrite tells whether the outcome of the last write is known.
-func (h *Herder) mayWrite() bool { return h.writing == nil && !h.unread }
+// mayWrite tells whether the outcome of the last write is known, and a leader has its privilege.
+func (h *Herder) mayWrite() bool {
+	return h.writing == nil && !h.unread && (!h.cfg.Fenceable || !h.isLeader() || h.claimed)
+}
+
+// claimWrites has a new leader take the privilege to write, which fences off the one before, and one that leads no more give it up.
+func (h *Herder) claimWrites() {
+	switch {
+	case !h.cfg.Fenceable:
+	case !h.isLeader():
+		if h.claimed {
+			h.claimed = false
+			h.emit(RelinquishWrites{})
+		}
+	case !h.claimed && !h.claiming:
+		h.claiming = true
+		h.emit(ClaimWrites{})
+	}
+}
+
+// writesClaimed goes on with the privilege, or tries again.
+func (h *Herder) writesClaimed(err error) {
+	if err != nil {
+		h.note(Warn, "the leader could not claim its privilege to write to the config topic; trying again", "error", err.Error(), "retry-in", holdTime)
+		h.emit(SetTimer{Timer: Timer{Kind: TimerClaim}, At: h.now.Add(holdTime)})
+		return
+	}
+	h.claiming, h.claimed = false, true
+}
 
 // repairStopped has the leader clear task configs of stopped connectors. Stopping clears them, but a worker that took
 // itself for the leader a moment too long may have written some since.
@@ -52,6 +81,9 @@ func (h *Herder) withdraw(id ReplyID) {
 	h.requests = slices.DeleteFunc(h.requests, func(r Requested) bool { return r.Reply == id })
 	for _, w := range h.work {
 		w.waiting = slices.DeleteFunc(w.waiting, func(r ReplyID) bool { return r == id })
+	}
+	for _, f := range h.fencings {
+		f.waiting = slices.DeleteFunc(f.waiting, func(r ReplyID) bool { return r == id })
 	}
 	for work, waiting := range h.carried {
 		h.carried[work] = slices.DeleteFunc(waiting, func(r ReplyID) bool { return r == id })
@@ -103,7 +135,12 @@ func (h *Herder) written(err error) {
 	if w == nil {
 		return
 	}
+	if err != nil {
+		h.claimed = false // if it had to do with that, nothing can be written before it is taken back
+	}
 	switch {
+	case w.fencing != "":
+		h.endFencing(w.fencing, err)
 	case w.reply == 0 && w.connector == "" && err != nil:
 		h.note(Warn, "the leader could not write to the config topic; trying again", "error", err.Error())
 		h.hold = true
@@ -202,6 +239,10 @@ func (h *Herder) restartWork(to ReplyID, op RestartWork) error {
 	}
 	if h.assigned[id] {
 		w := h.work[id]
+		if w == nil && h.awaitsFencing(id) {
+			h.reply(to, Result{}, nil) // it starts as soon as it may
+			return nil
+		}
 		if w == nil {
 			h.start(id, []ReplyID{to})
 			return nil

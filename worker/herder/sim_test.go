@@ -28,6 +28,7 @@ type sim struct {
 	// writers are those of the log's records, altering the changes of offsets under way.
 	writers  []*simWorker
 	altering map[string]alteration
+	simProducers
 }
 
 type simWorker struct {
@@ -66,8 +67,9 @@ type simCoordinator struct {
 
 var errSim = errors.New("no broker answers")
 
-func newSim(n int, p proto.Protocol) *sim {
+func newSim(n int, p proto.Protocol, exactlyOnce bool) *sim {
 	s := &sim{
+		simProducers: simProducers{exactlyOnce: exactlyOnce, open: map[Work]int64{}},
 		now: time.Unix(1_000_000, 0), replies: map[ReplyID]int{}, owner: map[Work]*simWorker{}, altering: map[string]alteration{},
 		coord: simCoordinator{members: map[string]*simWorker{}, joined: map[string][]byte{}},
 	}
@@ -85,7 +87,8 @@ func (s *sim) addWorker(p proto.Protocol) *simWorker {
 	w.h = New(Config{
 		WorkerURL: w.url, Protocol: p, RebalanceDelay: time.Minute, SyncTimeout: time.Second, UnsyncBackoff: time.Minute,
 		KeyTTL: time.Hour, KeyAlgorithm: "HmacSHA256",
-		Live: func(_ map[string]string, property string) bool { return property == "live" },
+		Live:        func(_ map[string]string, property string) bool { return property == "live" },
+		ExactlyOnce: s.exactlyOnce, Fenceable: s.exactlyOnce, Source: isSource,
 	})
 	s.workers = append(s.workers, w)
 	w.readLog()
@@ -146,14 +149,19 @@ func (w *simWorker) do(e Effect) {
 		if w.failing != works {
 			ev.Err = errSim
 		}
-		if w.failing != notWritten {
+		if s.exactlyOnce && s.claimer != w && !onlyTargets(e.Records) {
+			ev.Err = errSim
+		} else if w.failing != notWritten {
 			for _, r := range e.Records {
 				s.log, s.writers = append(s.log, r), append(s.writers, w)
+				s.forgetProducers(r)
 			}
 		}
 		w.due = append(w.due, ev)
 	case ModifyOffsets:
 		w.alter(e)
+	case ClaimWrites, RelinquishWrites, RequestFencing, FenceTasks:
+		w.doFencing(e)
 	case SetTimer:
 		w.timers[e.Timer] = e.At
 		if e.At.IsZero() {
@@ -191,6 +199,7 @@ func (w *simWorker) start(e StartWork) {
 		s.problems = append(s.problems, fmt.Sprintf("%s starts %s while %s runs it", w.url, e.Work, o.url))
 	}
 	s.checkAlteration(e.Work)
+	s.produce(e)
 	s.owner[e.Work] = w
 	w.started[e.Work] = e.Incarnation
 	w.live[e.Work] = e.Config["live"]
@@ -222,6 +231,10 @@ func (forwarded) op() {}
 func (w *simWorker) replied(e Reply) {
 	s := w.sim
 	s.replies[e.To]++
+	if f, ok := w.ops[e.To].(askedFencing); ok {
+		f.from.due = append(f.from.due, FencingRequested{Connector: f.e.Connector, Round: f.e.Round, Err: e.Err})
+		return
+	}
 	if f, ok := w.ops[e.To].(forwarded); ok {
 		f.from.due = append(f.from.due, TaskConfigsForwarded{Connector: f.e.Connector, Incarnation: f.e.Incarnation, Err: e.Err})
 		return
@@ -268,7 +281,7 @@ func (w *simWorker) readLog() *ConfigChanged {
 
 func applyRecord(s *cluster.Snapshot, ev *ConfigChanged, r ConfigRecord, offset int64) {
 	edit := func(name string) *cluster.Connector {
-		c := &cluster.Connector{Name: name, Target: cluster.TargetStarted, TasksOffset: -1}
+		c := &cluster.Connector{Name: name, Target: cluster.TargetStarted, TasksOffset: -1, TaskCountRecord: -1}
 		if old := s.Connectors[name]; old != nil {
 			*c = *old
 		}
@@ -286,7 +299,7 @@ func applyRecord(s *cluster.Snapshot, ev *ConfigChanged, r ConfigRecord, offset 
 	case TasksRecord:
 		if s.Connectors[r.Name] != nil {
 			c := edit(r.Name)
-			c.Tasks, c.TasksOffset, c.Applied = r.Configs, offset, c.Config
+			c.Tasks, c.TasksOffset, c.Applied, c.FencingPending = r.Configs, offset, c.Config, true
 			ev.Tasks = append(ev.Tasks, r.Name)
 		}
 	case TargetRecord:
@@ -302,6 +315,11 @@ func applyRecord(s *cluster.Snapshot, ev *ConfigChanged, r ConfigRecord, offset 
 			}
 		}
 		ev.Restarts = append(ev.Restarts, p)
+	case TaskCountRecord:
+		if s.Connectors[r.Name] != nil {
+			c := edit(r.Name)
+			c.TaskCountRecord, c.FencingPending = r.Tasks, false
+		}
 	case SessionKeyRecord:
 		s.SessionKey = &cluster.SessionKey{Algorithm: "HmacSHA256", CreatedMs: 1_000_000_000}
 	}

@@ -137,6 +137,16 @@ func (p *transcript) rest(e Effect) {
 		for _, r := range e.Records {
 			p.line("write %s", recordText(r))
 		}
+	case RequestFencing:
+		p.rounds[e.Connector] = e.Round
+		p.line("ask %s for fencing of %s", e.LeaderURL, e.Connector)
+	case FenceTasks:
+		p.rounds[e.Connector] = e.Round
+		p.line("fence %d tasks of %s", e.Tasks, e.Connector)
+	case ClaimWrites:
+		p.line("claim writes")
+	case RelinquishWrites:
+		p.line("relinquish writes")
 	case ModifyOffsets:
 		p.line("change offsets of %s: %v", e.Connector, e.Change)
 	case WriteStatus:
@@ -179,7 +189,7 @@ func pairs(m map[string]string) string {
 func timerName(t Timer) string {
 	name := map[TimerKind]string{
 		TimerRebalance: "rebalance", TimerRejoin: "rejoin", TimerReconfigure: "reconfigure", TimerKey: "key", TimerReread: "reread",
-		TimerMismatch: "mismatch",
+		TimerMismatch: "mismatch", TimerFencing: "fencing", TimerClaim: "claim",
 	}[t.Kind]
 	return strings.TrimSpace(name + " " + t.Connector)
 }
@@ -200,6 +210,8 @@ func recordText(r ConfigRecord) string {
 		return fmt.Sprintf("target %s %s", r.Name, r.Target)
 	case RestartRecord:
 		return fmt.Sprintf("restart %s tasks=%v failed=%v", r.Name, r.IncludeTasks, r.OnlyFailed)
+	case TaskCountRecord:
+		return fmt.Sprintf("task count of %s is %d", r.Name, r.Tasks)
 	case SessionKeyRecord:
 		return "a new session key"
 	}

@@ -56,6 +56,7 @@ type transcript struct {
 	log     []ConfigRecord
 	snap    *cluster.Snapshot
 	started map[Work]Incarnation
+	rounds  map[string]uint64 // of fencing
 	offer   []byte            // metadata of the last Join
 	sync    map[string][]byte // of the last Sync
 	out     bytes.Buffer
@@ -63,11 +64,13 @@ type transcript struct {
 
 func play(text string) ([]byte, error) {
 	p := &transcript{
-		now: time.Unix(1_000_000, 0), snap: cluster.EmptySnapshot(), started: map[Work]Incarnation{},
+		now: time.Unix(1_000_000, 0), snap: cluster.EmptySnapshot(), started: map[Work]Incarnation{}, rounds: map[string]uint64{},
 		h: New(Config{
 			WorkerURL: "http://w1/", Protocol: proto.Sessioned, RebalanceDelay: 5 * time.Minute, SyncTimeout: 3 * time.Second,
 			UnsyncBackoff: 5 * time.Minute, KeyTTL: time.Hour, KeyAlgorithm: "HmacSHA256",
-			Live: func(_ map[string]string, property string) bool { return property == "limit" },
+			Live:        func(_ map[string]string, property string) bool { return property == "limit" },
+			ExactlyOnce: strings.HasPrefix(text, "# exactly once enabled"), Fenceable: strings.HasPrefix(text, "# exactly once"),
+			Source: isSource,
 		}),
 	}
 	for n, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
@@ -149,6 +152,12 @@ func (p *transcript) event(w []string) (Event, error) {
 		return ConfigWritten{Err: o.err()}, nil
 	case "read":
 		return ReadToEnd{Err: o.err()}, nil
+	case "claimed":
+		return WritesClaimed{Err: o.err()}, nil
+	case "fencing-requested":
+		return FencingRequested{Connector: first, Round: p.rounds[first], Err: o.err()}, nil
+	case "fenced":
+		return TasksFenced{Connector: first, Round: p.rounds[first], Err: o.err()}, nil
 	case "altered":
 		return OffsetsModified{Connector: first, Message: "done", Err: o.err()}, nil
 	case "expire":
@@ -156,7 +165,7 @@ func (p *transcript) event(w []string) (Event, error) {
 	case "timer":
 		t, ok := map[string]TimerKind{
 			"rebalance": TimerRebalance, "rejoin": TimerRejoin, "reconfigure": TimerReconfigure, "key": TimerKey, "reread": TimerReread,
-			"mismatch": TimerMismatch,
+			"mismatch": TimerMismatch, "fencing": TimerFencing, "claim": TimerClaim,
 		}[first]
 		if !ok {
 			return nil, fmt.Errorf("unknown timer")
@@ -264,6 +273,8 @@ func (p *transcript) record(kind string, args []string) (ConfigRecord, error) {
 		return TasksRecord{Name: name, Configs: p.taskConfigs(name, args[1])}, nil
 	case "target":
 		return TargetRecord{Name: name, Target: cluster.TargetState(args[1])}, nil
+	case "count":
+		return TaskCountRecord{Name: name, Tasks: number(args[1])}, nil
 	case "restart":
 		_, tasks := o["tasks"]
 		return RestartRecord{Name: name, IncludeTasks: tasks}, nil
@@ -294,6 +305,8 @@ func (p *transcript) request(args []string) (Event, error) {
 		ev.Op = PutTaskConfigs{Name: name, Configs: p.taskConfigs(name, rest[1])}
 	case "offsets":
 		ev.Op = ChangeOffsets{Name: name, Change: rest[1]}
+	case "fence":
+		ev.Op = FenceZombies{Name: name}
 	case "ping":
 		ev.Op = Ping{}
 	default:

@@ -63,9 +63,15 @@ func (h *Herder) reconcile() {
 	if !h.settled() || h.closing {
 		return
 	}
+	wait := map[string]bool{}
 	for _, id := range sortedWhere(h.assigned, Work.Compare, func(id Work, _ bool) bool { return h.work[id] == nil && h.exists(id) }) {
+		if h.awaitsFencing(id) {
+			wait[id.Connector] = true
+			continue
+		}
 		h.start(id, nil)
 	}
+	h.requestFencing(wait)
 }
 
 // outOfStep tells whether work is to be stopped or to be told of another target.
@@ -95,7 +101,7 @@ func (h *Herder) start(id Work, waiting []ReplyID) {
 	c := h.snap.Connectors[id.Connector]
 	h.work[id] = &work{incarnation: h.lastI, gen: h.genOf(id), target: c.Target, waiting: waiting}
 	h.emit(StartWork{
-		Work: id, Incarnation: h.lastI, Config: c.Config, TaskConfig: h.snap.TaskConfig(id), Target: c.Target,
+		Work: id, Incarnation: h.lastI, Config: c.Config, TaskConfig: h.snap.TaskConfig(id), TasksOffset: c.TasksOffset, Target: c.Target,
 	})
 }
 
@@ -177,7 +183,7 @@ func (h *Herder) workStopped(ev WorkStopped) {
 	if ev.Abandoned {
 		h.note(Error, "did not stop within its graceful time and was abandoned", "work", workName(ev.Work))
 	}
-	if w.restart && h.assigned[ev.Work] && h.exists(ev.Work) && h.settled() && !h.closing {
+	if w.restart && h.assigned[ev.Work] && h.exists(ev.Work) && !h.awaitsFencing(ev.Work) && h.settled() && !h.closing {
 		h.writeStatus(ev.Work, cluster.Restarting, "", false)
 		h.start(ev.Work, w.waiting)
 		return
