@@ -44,7 +44,9 @@ func (h *Herder) awaitsFencing(id Work) bool {
 	return h.cfg.ExactlyOnce && id.Task != Itself && c != nil && c.FencingPending && h.isSource(c)
 }
 
-func (h *Herder) isSource(c *cluster.Connector) bool { return h.cfg.Source != nil && h.cfg.Source(c.Config) }
+func (h *Herder) isSource(c *cluster.Connector) bool {
+	return h.cfg.Source != nil && h.cfg.Source(c.Config)
+}
 
 // requestFencing asks the leader for rounds for these connectors. That one has been held shows in the config topic.
 func (h *Herder) requestFencing(names map[string]bool) {

@@ -70,7 +70,7 @@ var errSim = errors.New("no broker answers")
 func newSim(n int, p proto.Protocol, exactlyOnce bool) *sim {
 	s := &sim{
 		simProducers: simProducers{exactlyOnce: exactlyOnce, open: map[Work]int64{}},
-		now: time.Unix(1_000_000, 0), replies: map[ReplyID]int{}, owner: map[Work]*simWorker{}, altering: map[string]alteration{},
+		now:          time.Unix(1_000_000, 0), replies: map[ReplyID]int{}, owner: map[Work]*simWorker{}, altering: map[string]alteration{},
 		coord: simCoordinator{members: map[string]*simWorker{}, joined: map[string][]byte{}},
 	}
 	for range n {
