@@ -206,7 +206,7 @@ func (l *lifeTest) tooLarge(t *testing.T) {
 	_, _ = rand.Read(big)
 	l.send(t, "large", 0, "1", string(big), "3")
 	l.mirror(t, "large", "large", "sync.topic.configs.enabled", "false")
-	l.says(t, "large", "1 of 2 partitions waits: large-0: the record at offset 1 can't be written to S.large: it has 20000 bytes")
+	l.says(t, "large", "1 of 2 partitions waits: large-0: the record at offset 1 can't be written to S.large: it has 20072 bytes in a batch of its own")
 	l.send(t, "large", 1, "a", "b")
 	l.count(t, "S.large", 1, 2)
 	if got := l.holds(t, "S.large"); strings.Contains(got, string(big)) {

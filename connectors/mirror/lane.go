@@ -15,6 +15,7 @@ type lane struct {
 	ctx   client.BatchContext
 	rules rules
 	out   []client.SourceBatch
+	held  []*carrier // what limits have held up, in order
 
 	encoder rawbatch.Encoder
 }

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -19,21 +20,17 @@ func (t *task) PollBatches(ctx context.Context) ([]client.SourceBatch, error) {
 	err := t.turn(ctx, func(ctx context.Context, wait time.Duration) error {
 		now := time.Now()
 		t.lookUpRules(ctx, now)
+		if err := t.carryHeld(now); err != nil || len(t.lane.out) > 0 {
+			return err
+		}
 		got, err := t.whole.Poll(ctx, wait)
-		defer func() {
-			for i := range got {
-				got[i].Hold.Release()
-			}
-		}()
 		if err != nil {
 			err = t.judge(ctx, err)
 		}
-		if err != nil && !connect.IsRetriable(err) {
-			return err
-		}
-		for i := range got {
-			if err := t.copyFetched(now, &got[i]); err != nil {
-				return err
+		if err == nil || connect.IsRetriable(err) {
+			now = time.Now()
+			if fatal := t.carryFetched(now, got); fatal != nil {
+				return fatal
 			}
 		}
 		t.holdBack()
@@ -51,84 +48,157 @@ func (t *task) PollBatches(ctx context.Context) ([]client.SourceBatch, error) {
 	return t.lane.out, nil
 }
 
-// copyFetched takes what a fetch brought of one partition. Its error is one that fails the task.
-func (t *task) copyFetched(now time.Time, f *client.FetchedBatches) error {
-	tp := connect.TopicPartition{Topic: f.Topic, Partition: f.Partition}
-	p := t.parts[tp]
-	if p == nil || t.parked[tp].waits() { // it may have come before the partition was paused
-		return nil
-	}
-	switch {
-	case p.next < 0:
-		p.next = f.From
-	case f.From > p.next:
-		t.log.Warn("a partition is read further on than it was copied; it is read again", "topic", f.Topic, "partition", f.Partition, "position", p.next, "read", f.From)
-		return t.reread(tp)
-	}
-	p.way.forget(p.next)
-	c := carrier{t: t, p: p, f: f, k: t.parked[tp], now: now, rules: t.rulesFor(p), next: p.next}
-	if t.lane.ctx != nil {
-		c.merge = p.way.merging.decide(now, t.lane.ctx.Backlog(p.remote, f.Partition))
-	}
-	err := c.carry()
-	if cause := c.encode(); err == nil {
-		err = cause
-	}
-	if err != nil {
-		return t.park(tp, "it can't be read: "+err.Error(), -1, err)
+// carryFetched takes what fetches brought. Its error is one that fails the task.
+func (t *task) carryFetched(now time.Time, got []client.FetchedBatches) error {
+	for i := range got {
+		f := &got[i]
+		tp := connect.TopicPartition{Topic: f.Topic, Partition: f.Partition}
+		p := t.parts[tp]
+		if p == nil {
+			f.Hold.Release()
+			continue
+		}
+		if p.next < 0 {
+			p.next = f.From
+		}
+		c := &carrier{t: t, p: p, f: *f, data: f.Data, order: rawbatch.NewOrder(f.From, f.End), filter: rawbatch.NewFilter(f.Aborted)}
+		if err := t.carry(now, c); err != nil {
+			for _, f := range got[i+1:] {
+				f.Hold.Release()
+			}
+			return err
+		}
 	}
 	return nil
 }
 
+// carryHeld goes on with what limits have held up.
+func (t *task) carryHeld(now time.Time) error {
+	held := t.lane.held
+	t.lane.held = nil
+	for i, c := range held {
+		if err := t.carry(now, c); err != nil {
+			t.lane.held = append(t.lane.held, held[i+1:]...)
+			return err
+		}
+	}
+	return nil
+}
+
+// carry carries batches over, as far as limits let it; the rest is held. Its error is one that fails the task.
+func (t *task) carry(now time.Time, c *carrier) error {
+	if t.parked[c.p.tp].waits() { // it may have come before the partition was paused
+		c.f.Hold.Release()
+		return nil
+	}
+	if t.lane.holds(c.p) || t.limited(now, c.p) {
+		t.lane.held = append(t.lane.held, c)
+		return nil
+	}
+	if c.f.From > c.p.next {
+		t.log.Warn("a partition is read further on than it was copied; it is read again", "topic", c.f.Topic, "partition", c.f.Partition, "position", c.p.next, "read", c.f.From)
+		c.f.Hold.Release()
+		return t.reread(c.p.tp)
+	}
+	c.p.way.forget(c.p.next)
+	c.now, c.k, c.rules, c.next = now, t.parked[c.p.tp], t.rulesFor(c.p), c.p.next
+	if t.lane.ctx != nil {
+		c.merge = c.p.way.merging.decide(now, t.lane.ctx.Backlog(c.p.remote, c.f.Partition))
+	}
+	more, err := c.carry()
+	if cause := c.encode(); err == nil {
+		err = cause
+	}
+	switch {
+	case err != nil:
+		c.f.Hold.Release()
+		return t.park(c.p.tp, "it can't be read: "+err.Error(), -1, err)
+	case more:
+		c.f.From = c.p.next
+		t.lane.held = append(t.lane.held, c)
+	default:
+		c.f.Hold.Release()
+	}
+	return nil
+}
+
+// limited tells whether a partition has had its share for now.
+func (t *task) limited(now time.Time, p *partition) bool {
+	return t.slow.link.wait(now) > 0 || t.slow.topicWait(now, p.tp.Topic) > 0
+}
+
+// holds tells whether something is held of a partition.
+func (l *lane) holds(p *partition) bool {
+	return slices.ContainsFunc(l.held, func(c *carrier) bool { return c.p == p })
+}
+
+// drop gives up what is held of a partition, of all of them if it is nil.
+func (l *lane) drop(p *partition) {
+	l.held = slices.DeleteFunc(l.held, func(c *carrier) bool {
+		gone := p == nil || c.p == p
+		if gone {
+			c.f.Hold.Release()
+		}
+		return gone
+	})
+}
+
 // carrier carries the batches of one fetch of a partition over.
 type carrier struct {
-	t     *task
-	p     *partition
-	f     *client.FetchedBatches
-	k     *parking
+	t      *task
+	p      *partition
+	f      client.FetchedBatches
+	data   []byte // of f, what is not copied yet
+	order  rawbatch.Order
+	filter rawbatch.Filter
+
+	// As of the present turn.
 	now   time.Time
+	k     *parking
 	rules rawbatch.Rules
 	merge bool
 	next  int64            // behind the last batch that was looked at; the partition's is behind what is being sent
 	wait  []rawbatch.Batch // to be decoded
 }
 
-// carry goes through the batches up to the first that is not what was written, or can't be sent now.
-func (c *carrier) carry() error {
-	order := rawbatch.NewOrder(c.f.From, c.f.End)
-	filter := rawbatch.NewFilter(c.f.Aborted)
-	for data := c.f.Data; ; {
-		b, rest, err := rawbatch.Next(data)
+// carry goes through the batches up to the first that is not what was written, or can't be sent now. It tells whether a limit
+// has ended it before the last one.
+func (c *carrier) carry() (more bool, err error) {
+	for {
+		b, rest, err := rawbatch.Next(c.data)
 		if errors.Is(err, rawbatch.ErrPartial) {
-			return nil
+			return false, nil
+		}
+		if err == nil && c.t.limited(c.now, c.p) {
+			return true, nil
 		}
 		if err == nil {
-			_, err = order.Check(&b)
+			_, err = c.order.Check(&b)
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		bodyCRC, err := rawbatch.Check(&b)
 		if err != nil {
-			return err
+			return false, err
 		}
-		aborted, err := filter.Aborted(&b)
+		aborted, err := c.filter.Aborted(&b)
 		if err != nil {
-			return err
+			return false, err
 		}
 		v := rawbatch.Judge(&b, c.next, c.rules)
 		if aborted {
 			v = rawbatch.Verdict{Action: rawbatch.Drop, Reason: rawbatch.Aborted}
 		}
-		if more, err := c.take(&b, bodyCRC, v); err != nil || !more {
-			return err
+		if goOn, err := c.take(&b, bodyCRC, v); err != nil || !goOn {
+			return false, err
 		}
-		data = rest
+		c.data = rest
 	}
 }
 
 // take does with a batch what was decided. False: nothing behind it may be sent now.
-func (c *carrier) take(b *rawbatch.Batch, bodyCRC uint32, v rawbatch.Verdict) (more bool, err error) {
+func (c *carrier) take(b *rawbatch.Batch, bodyCRC uint32, v rawbatch.Verdict) (goOn bool, err error) {
 	if v.Action != rawbatch.Drop && !c.k.admits(max(b.BaseOffset, c.next)) {
 		return false, nil
 	}

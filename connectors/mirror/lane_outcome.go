@@ -79,7 +79,7 @@ func (w *way) smaller(b *client.SourceBatch, err error) bool {
 func batchReason(b *client.SourceBatch, err error) string {
 	first := b.Runs[0].From
 	if b.Records == 1 {
-		return deliveryReason(b.Topic, first, b.Size, time.UnixMilli(b.MaxTimestamp), err)
+		return deliveryReason(b.Topic, first, fmt.Sprintf("it has %d bytes in a batch of its own", b.Size), time.UnixMilli(b.MaxTimestamp), err)
 	}
 	end := b.Runs[len(b.Runs)-1]
 	return fmt.Sprintf("the records at offsets %d to %d can't be written to %s: %s", first, end.From+end.N-1, b.Topic, writeReason(err))

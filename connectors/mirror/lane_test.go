@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -296,6 +297,46 @@ func TestSmallBatchesOfALongWayAreMerged(t *testing.T) {
 	}
 	r.want(r.poll(0, nil, batches...), "0-29", run(0, 29)...)
 	r.tells(connect.ProgressCopying, 0, 10, "small batches")
+}
+
+// TestLimitsHoldBatchesUp has a limit end within what one fetch brought.
+func TestLimitsHoldBatchesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, limit := range map[string][]string{
+			"link": {propThrottle, "50"}, "topic": {propThrottleTopics, "in=50"},
+		} {
+			r := newLaneRig(t, limit...)
+			released := 0
+			r.f.fetched <- []client.FetchedBatches{
+				{Topic: "in", From: 0, End: -1, Data: slices.Concat(batchOf(recAt(0)), batchOf(recAt(1)), batchOf(recAt(2))), Hold: client.NewHold(func() { released++ })},
+				{Topic: "in", From: 3, End: -1, Data: batchOf(recAt(3)), Hold: client.NewHold(func() { released++ })},
+			}
+			start := time.Now()
+			var got []string
+			for len(got) < 4 {
+				out, err := r.tk.PollBatches(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range out {
+					got = append(got, offsets(out[i:i+1]))
+					out[i].Hold.Release()
+				}
+			}
+			if s := strings.Join(got, " "); s != "0 1 2 3" {
+				t.Errorf("%s: %s", name, s)
+			}
+			if d := time.Since(start); d < 3*time.Second || d > 10*time.Second { // four batches of some 80 bytes, less a second's worth
+				t.Errorf("%s: it took %v", name, d)
+			}
+			if released != 2 {
+				t.Errorf("%s: the memory of %d fetches was given back", name, released)
+			}
+			if err := r.tk.Stop(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 func TestAFetchFromFurtherOnIsNotTaken(t *testing.T) {

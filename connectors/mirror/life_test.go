@@ -268,7 +268,7 @@ func TestUndeliverableRecord(t *testing.T) {
 			if !l.DeliveryFailed(&recs[0], client.ErrTooLarge) {
 				t.Fatal("the task does not take it over")
 			}
-			l.says("1 of 2 partitions waits: a-0: ", "offset 0", "S.a", "it has 3 bytes", "too large", "max.message.bytes")
+			l.says("1 of 2 partitions waits: a-0: ", "offset 0", "S.a", "has 3 bytes", "too large", "max.message.bytes")
 			add(f, "b", "x")
 			if recs, err := l.Poll(t.Context()); err != nil || values(recs) != "x" {
 				t.Fatal("others do not go on:", values(recs), err)

@@ -29,7 +29,7 @@ func (t *task) DeliveryFailed(rec *connect.SourceRecord, err error) bool {
 	if k := t.parked[tp]; k != nil && k.stranded {
 		return true // nothing comes of it before somebody has decided
 	}
-	if t.park(tp, deliveryReason(rec.Topic, offset, sizeOf(rec), rec.Timestamp, err), offset, err) != nil {
+	if t.park(tp, deliveryReason(rec.Topic, offset, fmt.Sprintf("it, or the batch that it was sent in, has %d bytes", sizeOf(rec)), rec.Timestamp, err), offset, err) != nil {
 		return false
 	}
 	t.tell(time.Now())
@@ -74,6 +74,7 @@ func (t *task) strand(tp connect.TopicPartition, reason string, cause error) err
 }
 
 func (t *task) halt(tp connect.TopicPartition) {
+	t.lane.drop(t.parts[tp])
 	delete(t.slowed, tp)
 	if err := t.reader.Pause([]connect.TopicPartition{tp}); err != nil { // it is not being read
 		t.log.Debug("a partition can't be paused", "topic", tp.Topic, "partition", tp.Partition, "error", err)
@@ -148,6 +149,7 @@ func (t *task) holdBack() {
 
 // reread reads a partition where it is, whether it was read before or not.
 func (t *task) reread(tp connect.TopicPartition) error {
+	t.lane.drop(t.parts[tp])
 	next := t.parts[tp].next
 	if err := t.reader.Seek(tp, next); err == nil {
 		return nil
@@ -201,11 +203,11 @@ func readReason(err error) string {
 }
 
 // deliveryReason words why a record can't be delivered, and what helps.
-func deliveryReason(topic string, offset int64, size int, at time.Time, err error) string {
+func deliveryReason(topic string, offset int64, size string, at time.Time, err error) string {
 	what := fmt.Sprintf("the record at offset %d can't be written to %s: ", offset, topic)
 	switch {
 	case errors.Is(err, client.ErrTooLarge):
-		return what + fmt.Sprintf("it has %d bytes and it, or the batch that it was sent in, is too large; raise the topic's max.message.bytes, and max.request.size of the producer (%v)", size, err)
+		return what + fmt.Sprintf("%s, and is too large; raise the topic's max.message.bytes, and max.request.size of the producer (%v)", size, err)
 	case errors.Is(err, client.ErrTimestamp):
 		return what + fmt.Sprintf("its timestamp, %s, is refused; raise the topic's message.timestamp.before.max.ms or after.max.ms (%v)", at.UTC().Format(time.RFC3339), err)
 	}

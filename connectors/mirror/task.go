@@ -145,6 +145,7 @@ const fetchesHeld = 8
 
 // assign has the reader read all partitions where they are, but for those that wait.
 func (t *task) assign(r Positions) error {
+	t.lane.drop(nil)
 	offsets := make(map[connect.TopicPartition]int64, len(t.parts))
 	for tp, p := range t.parts {
 		if !t.parked[tp].waits() {
@@ -283,6 +284,7 @@ func (t *task) Stop() error {
 	}
 	r := t.reader
 	t.reader = nil
+	t.lane.drop(nil)
 	return r.Close()
 }
 
