@@ -19,12 +19,11 @@ const (
 type Buffers struct {
 	mu   sync.Mutex
 	free map[int][][]byte
-	// idle is the sum of what is free, keep the most of that.
-	idle, keep  int64
-	outstanding int64
+	// idle is the sum of what is free, outstanding of what is in use, keep the most of both together.
+	idle, outstanding, keep int64
 }
 
-// NewBuffers keeps up to keep bytes for reuse while nobody uses them.
+// NewBuffers keeps for reuse what nobody uses, as long as that and what is in use are no more than keep bytes.
 func NewBuffers(keep int64) *Buffers {
 	return &Buffers{free: map[int][][]byte{}, keep: keep}
 }
@@ -45,6 +44,9 @@ func (b *Buffers) Get(n int) []byte {
 	b.outstanding += int64(size)
 	list := b.free[size]
 	if len(list) == 0 {
+		for b.idle > 0 && b.idle+b.outstanding > b.keep && b.drop(size) {
+			continue
+		}
 		b.mu.Unlock()
 		return make([]byte, n, size)
 	}
@@ -62,11 +64,11 @@ func (b *Buffers) Put(buf []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.outstanding -= int64(size)
-	if size > largestPooled || int64(size) > b.keep {
+	if size > largestPooled {
 		return
 	}
 	// What was used last is most likely of use again: others make room for it.
-	for b.idle+int64(size) > b.keep {
+	for b.idle+b.outstanding+int64(size) > b.keep {
 		if !b.drop(size) {
 			return
 		}

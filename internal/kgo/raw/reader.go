@@ -33,6 +33,8 @@ type Reader struct {
 	cl      *Cluster
 	set     *clientconf.ConsumerSettings
 	timeout time.Duration // default.api.timeout.ms
+	// patience is for how long a topic may be unknown without that being an error.
+	patience time.Duration
 	log     hclog.Logger
 	memory  *budget
 	ctx     context.Context
@@ -108,13 +110,12 @@ func NewReader(s *clientconf.Settings, o ReaderOptions) (*Reader, error) {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
-	// What is kept for reuse is a part of what may be in use: idle memory is no help to anybody.
-	cl, err := NewCluster(s, ClusterOptions{Buffers: NewBuffers(max(o.MaxBytes/2, 1<<20)), Log: o.Log, CreateTopics: s.Consumer.AllowAutoCreateTopics})
+	cl, err := NewCluster(s, ClusterOptions{Buffers: NewBuffers(o.MaxBytes), Log: o.Log, CreateTopics: s.Consumer.AllowAutoCreateTopics})
 	if err != nil {
 		return nil, err
 	}
 	r := &Reader{
-		cl: cl, set: s.Consumer, timeout: or(s.Network.DefaultAPITimeout, time.Minute), log: o.Log, memory: newBudget(o.MaxBytes),
+		cl: cl, set: s.Consumer, timeout: or(s.Network.DefaultAPITimeout, time.Minute), patience: defaultPatience, log: o.Log, memory: newBudget(o.MaxBytes),
 		stir: make(chan struct{}, 1), come: make(chan struct{}, 1),
 		topics: map[string]*subject{}, ids: map[[16]byte]*subject{}, loose: map[*part]struct{}{}, sources: map[int32]*source{},
 		count: ReaderStats{MaxBytes: o.MaxBytes},

@@ -238,6 +238,7 @@ func TestReaderReportsATopicThatIsNotThereAndReadsItLater(t *testing.T) {
 	e := embedded(t, kgoclient.EmbeddedConfig{})
 	later := connect.TopicPartition{Topic: "later"}
 	r := reader(t, e.Bootstrap(), ReaderOptions{}, map[string]string{"allow.auto.create.topics": "false"})
+	r.patience = 50 * time.Millisecond
 	if err := r.Assign(map[connect.TopicPartition]int64{later: client.Earliest}); err != nil {
 		t.Fatal(err)
 	}
@@ -358,6 +359,7 @@ func TestListOffsetsAndShapes(t *testing.T) {
 	produce(t, e.Addrs(), "a", 1, values(4)...)
 	r := reader(t, e.Bootstrap(), ReaderOptions{}, nil)
 	ctx := within(t, time.Minute)
+	r.patience = 50 * time.Millisecond
 	a1, a2 := connect.TopicPartition{Topic: "a", Partition: 1}, connect.TopicPartition{Topic: "a", Partition: 2}
 	got, err := r.ListOffsets(ctx, map[connect.TopicPartition]int64{a1: client.Latest, a2: client.Earliest}, true)
 	if err != nil || got[a1] != 4 || got[a2] != 0 {

@@ -128,6 +128,8 @@ func (r *Reader) whence(p *part, now time.Time) (broker int32, ok bool) {
 		p.again = now.Add(reminder)
 		r.cl.Stale(t.Name)
 		return 0, false
+	case t.Err != nil && kerr.IsRetriable(t.Err) && !errors.Is(t.Err, kerr.UnknownTopicOrPartition):
+		return 0, false // such as one that is being made; the cluster keeps asking
 	case t.Err != nil:
 		r.absent(p, now, t.Err)
 		return 0, false
@@ -156,7 +158,8 @@ func (r *Reader) whence(p *part, now time.Time) (broker int32, ok bool) {
 
 // complain reports what concerns all partitions, if nobody can do anything about it but the operator. It does so now and then.
 func (r *Reader) complain(err error) {
-	if !errors.Is(err, ErrAuthentication) || time.Since(r.told) < reminder {
+	lasts := errors.Is(err, ErrAuthentication) || errors.Is(err, kerr.UnsupportedVersion)
+	if !lasts || time.Since(r.told) < reminder {
 		return
 	}
 	r.told = time.Now()

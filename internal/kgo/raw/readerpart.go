@@ -122,8 +122,8 @@ func (r *Reader) strand(p *part, err error) {
 }
 
 const (
-	// patience is for how long a topic may be unknown before that is an error: brokers hear of new ones one after the other.
-	patience = 3 * time.Second
+	// defaultPatience is for how long a topic may be unknown before that is an error: brokers hear of new ones one after the other.
+	defaultPatience = 3 * time.Second
 	// reminder is how often an error that stays is reported again.
 	reminder = 10 * time.Second
 )
@@ -133,8 +133,8 @@ func (r *Reader) absent(p *part, now time.Time, why error) {
 	switch {
 	case p.missing.IsZero():
 		p.missing = now
-	case now.Sub(p.missing) >= patience:
-		p.missing = now.Add(reminder - patience)
+	case now.Sub(p.missing) >= r.patience:
+		p.missing = now.Add(reminder - r.patience)
 		r.fail(p, telling(why))
 	}
 	p.again = now.Add(r.cl.Backoff(4))
@@ -161,11 +161,15 @@ func (r *Reader) trouble(p *part, from int32, err error) {
 	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
 		r.loosen(p)
 		r.absent(p, time.Now(), err)
+	case errors.Is(err, kerr.CorruptMessage):
+		r.fail(p, fmt.Errorf("%w: %w", client.ErrCorrupt, err))
+		r.loosen(p)
+		p.again = time.Now().Add(reminder)
 	case kerr.IsRetriable(err), errors.Is(err, kerr.UnknownServerError):
 		r.log.Debug("a fetch is tried again", "topic", topic, "partition", p.id, "broker", from, "error", err)
 		r.loosen(p)
 		r.cl.Stale(topic)
-	default: // such as a corrupt log
+	default:
 		r.fail(p, err)
 		r.loosen(p)
 		p.again = time.Now().Add(reminder)

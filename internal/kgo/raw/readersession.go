@@ -1,14 +1,16 @@
 package raw
 
 import (
+	"context"
 	"math"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/connectd/connectd/connect"
 )
 
-// session is what a broker remembers of a reader between fetches (KIP-227): partitions, with offsets. A fetch then names only what
+// fetchSession is what a broker remembers of a reader between fetches (KIP-227): partitions, with offsets. A fetch then names only what
 // has changed.
 type fetchSession struct {
 	id    int32 // 0: none
@@ -76,4 +78,36 @@ func (f *fetchSession) forgotten(stays func(connect.TopicPartition) bool) []kmsg
 		out[i].Partitions = append(out[i].Partitions, tp.Partition)
 	}
 	return out
+}
+
+// endTime is how long closing may take for telling brokers that their sessions are over.
+const endTime = time.Second
+
+// endSessions tells the brokers that their sessions are over, as far as they listen: they keep a limited number of them.
+func (r *Reader) endSessions() {
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	defer cancel()
+	for _, s := range r.sources {
+		if s.session.id == 0 {
+			continue
+		}
+		r.work.Go(func() {
+			// Not behind the fetch that may be under way.
+			conn, err := r.cl.Conn(ctx, s.id, ForOther)
+			if err != nil {
+				return
+			}
+			req := kmsg.NewPtrFetchRequest()
+			if conn.Negotiate(req, leastFetch, mostFetch) != nil {
+				return
+			}
+			req.ReplicaID, req.ReplicaState.ID = -1, -1
+			req.SessionID, req.SessionEpoch = s.session.id, -1
+			_, hold, err := conn.DoAs(ctx, req)
+			if err == nil {
+				hold.Release()
+			}
+		})
+	}
+	r.work.Wait()
 }
