@@ -146,28 +146,22 @@ func (p *Producer) pause(err error) error {
 	return err
 }
 
-// sendOne fills one request and sends it.
+// sendOne fills one request and sends it, its batches numbered as they are now.
 func (b *outBroker) sendOne() {
 	p := b.p
 	req := b.fill()
 	if req == nil {
 		return
 	}
-	transactional := p.txn != nil
 	for i := range req.items {
-		it := &req.items[i].batch
-		(*it).Of.patch(*it, transactional)
+		b := req.items[i].batch
+		rawbatch.Patch(b.Of.Bytes, b.ID.Producer, b.ID.Epoch, b.Seq, p.txn != nil, b.Of.BodyCRC)
 	}
 	req.began = time.Now()
 	reply := func(resp kmsg.Response, hold *client.Hold, err error) { b.answered(req, resp, hold, err) }
 	if err := b.conn.Send(req, reply); err != nil {
 		b.answered(req, nil, nil, err)
 	}
-}
-
-// patch makes a batch the producer's own, as it is numbered now.
-func (c *parcel) patch(b *batch, transactional bool) {
-	rawbatch.Patch(c.Bytes, b.ID.Producer, b.ID.Epoch, b.Seq, transactional, c.BodyCRC)
 }
 
 // fill takes lanes' next batches, one of each and in turn, up to max.request.size.

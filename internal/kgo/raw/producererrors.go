@@ -53,6 +53,9 @@ func (p *Producer) judge(l *lane, b *batch, r result) sequence.Answer {
 	if r.text != nil && *r.text != "" {
 		err = fmt.Errorf("%w: %s", err, *r.text)
 	}
+	if p.txn != nil && outdated(r.code) {
+		err = fmt.Errorf("%w: %w", client.ErrFatal, fenced(err))
+	}
 	return sequence.Answer{Kind: kind, Offset: -1, Err: p.wording(l, err)}
 }
 

@@ -264,12 +264,22 @@ func (p *Producer) fenced(r result) {
 	if p.txn == nil || r.err != nil {
 		return
 	}
-	switch kerr.ErrorForCode(r.code) {
-	case kerr.ProducerFenced, kerr.InvalidProducerEpoch:
-		p.die(fenced(kerr.ErrorForCode(r.code)))
-	case kerr.TransactionalIDAuthorizationFailed:
-		p.die(named(kerr.TransactionalIDAuthorizationFailed))
+	switch err := kerr.ErrorForCode(r.code); {
+	case outdated(r.code):
+		p.die(fenced(err))
+	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
+		p.die(named(err))
 	}
 }
 
-func fenced(err error) error { return fmt.Errorf("%w (%w)", client.ErrFenced, err) }
+// outdated tells that a transactional producer has an old epoch.
+func outdated(code int16) bool {
+	return code == kerr.ProducerFenced.Code || code == kerr.InvalidProducerEpoch.Code
+}
+
+func fenced(err error) error {
+	if errors.Is(err, client.ErrFenced) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", client.ErrFenced, err)
+}

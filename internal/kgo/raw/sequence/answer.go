@@ -113,9 +113,10 @@ func (l *Line[T]) advance(out *Out[T]) {
 }
 
 func (l *Line[T]) pop() {
-	n := copy(l.queue, l.queue[1:])
-	l.queue[n] = nil
-	l.queue = l.queue[:n]
+	l.queue[0] = nil
+	if l.queue = l.queue[1:]; len(l.queue) == 0 {
+		l.queue = nil
+	}
 }
 
 // infer notes that what may be written is, if one behind it is: the broker takes them in order.
@@ -156,8 +157,7 @@ func (l *Line[T]) giveUp(err error, out *Out[T]) {
 			l.passOver(b, out)
 		}
 	}
-	clear(l.queue)
-	l.queue = l.queue[:0]
+	l.queue = nil
 }
 
 func (l *Line[T]) passOver(b *Batch[T], out *Out[T]) {
