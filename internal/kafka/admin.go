@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	ck "github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -18,12 +19,16 @@ import (
 // adminTimeout bounds a request whose context has no deadline: Java's default.api.timeout.ms.
 const adminTimeout = time.Minute
 
-// Admin makes administrative calls to one cluster. It is safe for concurrent use.
+// Admin makes administrative calls to one cluster. It is safe for concurrent use, Close included.
 type Admin struct {
 	c        *ck.AdminClient
 	settings map[string]string
 	log      hclog.Logger
 	servers  string
+
+	life context.Context // ends with Close
+	end  context.CancelFunc
+	use  sync.RWMutex // held by Close, and shared by calls
 }
 
 // NewAdmin opens an administrative client with librdkafka settings. It does not wait for a broker.
@@ -37,20 +42,38 @@ func NewAdmin(settings map[string]string, log hclog.Logger) (*Admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the Kafka client refuses its settings: %w", err)
 	}
-	return &Admin{c: c, settings: settings, log: log, servers: settings["bootstrap.servers"]}, nil
+	life, end := context.WithCancel(context.Background())
+	return &Admin{c: c, settings: settings, log: log, servers: settings["bootstrap.servers"], life: life, end: end}, nil
 }
 
-// Close releases the client; no other call may be under way.
-func (a *Admin) Close() { a.c.Close() }
+// Close ends calls that are under way, and releases the client. Later calls fail.
+func (a *Admin) Close() {
+	a.end()
+	a.use.Lock()
+	defer a.use.Unlock()
+	a.c.Close()
+}
 
-// bounded gives ctx a deadline if it has none, and what is left until then.
-func bounded(ctx context.Context) (context.Context, context.CancelFunc, time.Duration) {
-	cancel := func() {}
+// bounded begins a call: it gives ctx a deadline if it has none, and what is left until then, and keeps the client open until
+// the call is done.
+func (a *Admin) bounded(ctx context.Context) (bound context.Context, done func(), left time.Duration) {
+	bound, cancel := inTime(ctx)
+	d, _ := bound.Deadline()
+	unhook := context.AfterFunc(a.life, cancel)
+	a.use.RLock()
+	return bound, func() {
+		a.use.RUnlock()
+		unhook()
+		cancel()
+	}, max(time.Millisecond, time.Until(d))
+}
+
+// inTime gives ctx a deadline if it has none.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); !ok {
-		ctx, cancel = context.WithTimeout(ctx, adminTimeout)
+		return context.WithTimeout(ctx, adminTimeout)
 	}
-	d, _ := ctx.Deadline()
-	return ctx, cancel, max(time.Millisecond, time.Until(d))
+	return context.WithCancel(ctx)
 }
 
 // fail words an error of a call.
@@ -84,7 +107,7 @@ func (a *Admin) code(what string, ke ck.Error) error {
 
 // Cluster asks for the cluster's id and size, as Connect does.
 func (a *Admin) Cluster(ctx context.Context) (Cluster, error) {
-	ctx, cancel, _ := bounded(ctx)
+	ctx, cancel := inTime(ctx)
 	defer cancel()
 	return Connect(ctx, a.settings, a.log)
 }
@@ -98,8 +121,8 @@ type (
 
 // Topics lists the cluster's topics that may be seen.
 func (a *Admin) Topics(ctx context.Context) (map[string]Topic, error) {
-	ctx, cancel, _ := bounded(ctx)
-	defer cancel()
+	ctx, done, _ := a.bounded(ctx)
+	defer done()
 	md, err := a.metadata(ctx)
 	if err != nil {
 		return nil, a.fail("listing topics", err)
@@ -143,8 +166,8 @@ func (a *Admin) metadata(ctx context.Context) (*ck.Metadata, error) {
 
 // CreateTopics creates topics and returns an error for each that was not created, by name.
 func (a *Admin) CreateTopics(ctx context.Context, specs ...client.TopicSpec) (map[string]error, error) {
-	ctx, cancel, left := bounded(ctx)
-	defer cancel()
+	ctx, done, left := a.bounded(ctx)
+	defer done()
 	req := make([]ck.TopicSpecification, len(specs))
 	for i, s := range specs {
 		req[i] = ck.TopicSpecification{
@@ -170,8 +193,8 @@ func (a *Admin) topicResults(all, one string, res []ck.TopicResult, err error) (
 
 // CreatePartitions grows topics to a number of partitions.
 func (a *Admin) CreatePartitions(ctx context.Context, counts map[string]int32) (map[string]error, error) {
-	ctx, cancel, left := bounded(ctx)
-	defer cancel()
+	ctx, done, left := a.bounded(ctx)
+	defer done()
 	var req []ck.PartitionsSpecification
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		req = append(req, ck.PartitionsSpecification{Topic: name, IncreaseTo: int(counts[name])})
@@ -184,7 +207,7 @@ func (a *Admin) CreatePartitions(ctx context.Context, counts map[string]int32) (
 // cleanup.policy=compact, and -1 for the broker's defaults. An existing topic must have cleanup.policy=compact; purpose
 // and property name the topic in errors, e.g. "offset", "offset.storage.topic".
 func (a *Admin) EnsureTopic(ctx context.Context, spec client.TopicSpec, purpose, property string) (created bool, err error) {
-	ctx, cancel, _ := bounded(ctx)
+	ctx, cancel := inTime(ctx)
 	defer cancel()
 	topics, err := a.Topics(ctx)
 	if err != nil {
@@ -253,8 +276,8 @@ func (a *Admin) checkCompacted(ctx context.Context, topic, purpose, property str
 
 // TopicConfigs asks for all settings of topics. It fails when one of them may not be read.
 func (a *Admin) TopicConfigs(ctx context.Context, topics ...string) (map[string]map[string]ConfigEntry, error) {
-	ctx, cancel, left := bounded(ctx)
-	defer cancel()
+	ctx, done, left := a.bounded(ctx)
+	defer done()
 	req := make([]ck.ConfigResource, len(topics))
 	for i, t := range topics {
 		req[i] = ck.ConfigResource{Type: ck.ResourceTopic, Name: t}
@@ -279,8 +302,8 @@ func (a *Admin) TopicConfigs(ctx context.Context, topics ...string) (map[string]
 
 // AlterTopicConfigs changes settings one by one, leaving others alone (IncrementalAlterConfigs).
 func (a *Admin) AlterTopicConfigs(ctx context.Context, changes ...ConfigChange) (map[string]error, error) {
-	ctx, cancel, left := bounded(ctx)
-	defer cancel()
+	ctx, done, left := a.bounded(ctx)
+	defer done()
 	req := make([]ck.ConfigResource, len(changes))
 	for i, c := range changes {
 		var es []ck.ConfigEntry

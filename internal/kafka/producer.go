@@ -65,7 +65,8 @@ type Producer struct {
 	purging  int // calls of librdkafka's that still drop what it has: what it got now, it might drop too
 
 	space  chan struct{} // signalled after deliveries
-	purges sync.WaitGroup
+	closed bool
+	calls  sync.WaitGroup // of librdkafka's functions without mu; none begins once closed
 
 	out       []client.Delivery
 	closeOnce sync.Once
@@ -145,6 +146,9 @@ func (p *Producer) Send(ctx context.Context, recs []client.ProducerRecord) error
 func (p *Producer) take(recs []client.ProducerRecord) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return 0, ErrClosed
+	}
 	if p.purging > 0 {
 		return 0, nil
 	}
@@ -378,7 +382,9 @@ func (p *Producer) Flush(ctx context.Context) error {
 			return err
 		}
 		// While it waits, librdkafka sends at once what lingers.
-		C.rd_kafka_flush(p.h.rk, 100)
+		if !p.call(func() { C.rd_kafka_flush(p.h.rk, 100) }) {
+			return ErrClosed
+		}
 		if p.outstanding() {
 			// The reports may still be on their way through the queue.
 			select {
@@ -391,6 +397,20 @@ func (p *Producer) Flush(ctx context.Context) error {
 	return nil
 }
 
+// call calls librdkafka without mu, unless the client is closed: then it is false.
+func (p *Producer) call(f func()) bool {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return false
+	}
+	p.calls.Add(1)
+	p.mu.Unlock()
+	defer p.calls.Done()
+	f()
+	return true
+}
+
 func (p *Producer) outstanding() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -398,13 +418,16 @@ func (p *Producer) outstanding() bool {
 }
 
 // Abandon fails the delivery of all records that are not acknowledged. Those that a broker has may still count, the others
-// are not sent any more. It does not wait for that; what is sent next does. It must not be called after Close.
+// are not sent any more. It does not wait for that; what is sent next does.
 func (p *Producer) Abandon() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
 	p.giveUpWaiting()
 	p.purging++
-	p.mu.Unlock()
-	p.purges.Go(func() {
+	p.calls.Go(func() {
 		C.rd_kafka_purge(p.h.rk, C.RD_KAFKA_PURGE_F_QUEUE|C.RD_KAFKA_PURGE_F_INFLIGHT)
 		p.mu.Lock()
 		p.purging--
@@ -430,12 +453,16 @@ func (p *Producer) signal() {
 	}
 }
 
-// Close implements client.Producer.
+// Close implements client.Producer. Calls that are under way, or come later, end with ErrClosed.
 func (p *Producer) Close() {
 	p.closeOnce.Do(func() {
 		p.h.stop()
 		p.Abandon()
-		p.purges.Wait()
+		p.mu.Lock()
+		p.closed = true
+		p.mu.Unlock()
+		p.signal()
+		p.calls.Wait()
 		p.topics.free()
 		p.h.destroy()
 	})

@@ -46,7 +46,9 @@ func (p *TxnProducer) Init(ctx context.Context) error {
 
 // Begin implements client.Transactional.
 func (p *TxnProducer) Begin() error {
-	return p.named(takeError(C.rd_kafka_begin_transaction(p.h.rk)))
+	err := ErrClosed
+	p.call(func() { err = takeError(C.rd_kafka_begin_transaction(p.h.rk)) })
+	return p.named(err)
 }
 
 // Send implements client.Producer.
@@ -56,9 +58,11 @@ func (p *TxnProducer) Send(ctx context.Context, recs []client.ProducerRecord) er
 		return err
 	}
 	// The transaction has failed; this tells why, and does nothing else then.
-	if why := takeError(C.rd_kafka_commit_transaction(p.h.rk, 0)); why != nil {
-		return p.named(why)
-	}
+	p.call(func() {
+		if why := takeError(C.rd_kafka_commit_transaction(p.h.rk, 0)); why != nil {
+			err = p.named(why)
+		}
+	})
 	return err
 }
 
@@ -71,7 +75,9 @@ func (p *TxnProducer) Commit(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		C.rd_kafka_flush(p.h.rk, 10)
+		if !p.call(func() { C.rd_kafka_flush(p.h.rk, 10) }) {
+			return ErrClosed
+		}
 	}
 	if err := p.steps(ctx, func(ms C.int) *C.rd_kafka_error_t { return C.rd_kafka_commit_transaction(p.h.rk, ms) }); err != nil {
 		return err
@@ -95,6 +101,9 @@ func (p *TxnProducer) Abort(ctx context.Context) error {
 func (p *TxnProducer) handOver() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return true
+	}
 	for _, l := range p.lanes.known {
 		for !l.empty() {
 			batch := p.lanes.batch(l)
@@ -120,7 +129,10 @@ func (p *TxnProducer) steps(ctx context.Context, call func(ms C.int) *C.rd_kafka
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("%w: the transaction coordinator of %s did not answer", err, p.id)
 		}
-		e := call(C.int(stepWithin(ctx)))
+		var e *C.rd_kafka_error_t
+		if !p.call(func() { e = call(C.int(stepWithin(ctx))) }) {
+			return ErrClosed
+		}
 		if e == nil {
 			return nil
 		}
