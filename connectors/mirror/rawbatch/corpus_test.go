@@ -176,6 +176,8 @@ func TestCorpusHasAll(t *testing.T) {
 
 // TestEncodesWhatJavaReads encodes all of each sample anew, in small batches and merged into one.
 func TestEncodesWhatJavaReads(t *testing.T) {
+	t.Parallel()
+	e := rawbatch.Encoder{Codec: codecs}
 	for _, s := range corpus(t) {
 		data := slices.DeleteFunc(s.batches(t), func(b rawbatch.Batch) bool { return b.Control })
 		for _, r := range []rawbatch.Rules{
@@ -184,7 +186,6 @@ func TestEncodesWhatJavaReads(t *testing.T) {
 			{Codec: rawbatch.CodecNone, MaxBytes: 300},
 			{Codec: rawbatch.CodecZstd},
 		} {
-			e := rawbatch.Encoder{Codec: codecs}
 			var got []string
 			all := encode(t, &e, data, 0, r)
 			for i := range all {

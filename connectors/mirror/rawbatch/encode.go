@@ -3,7 +3,6 @@ package rawbatch
 import (
 	"encoding/binary"
 	"hash/crc32"
-	"slices"
 
 	"github.com/connectd/connectd/internal/client"
 )
@@ -15,6 +14,8 @@ type Built struct {
 	BodyCRC uint32
 	// Records is how many it holds, at least 1.
 	Records int32
+	// MaxTimestamp is the greatest of their timestamps, in ms.
+	MaxTimestamp int64
 	// Runs tells which offsets they have in the source.
 	Runs []client.OffsetRun
 	// TooLarge: it holds one record, and that alone is larger than the target's MaxBytes. It may be tried all the same.
@@ -48,9 +49,8 @@ type Encoder struct {
 
 	pending      []Record
 	pendingBytes int
-	codec        int8     // of the pending records' first batch
-	bufs         [][]byte // what batches with pending records were decompressed into; the first used ones are in use
-	used         int
+	codec        int8 // of the pending records' first batch
+	arena        arena
 	raw, packed  []byte
 }
 
@@ -72,7 +72,7 @@ func (e *Encoder) Encode(batches []Batch, from int64, r Rules, out func(Built) e
 	for i := range batches {
 		b := &batches[i]
 		if len(e.pending) == 0 {
-			e.used = 0
+			e.arena.free(nil)
 		}
 		contents, err := e.open(b)
 		if err == nil {
@@ -97,19 +97,16 @@ func (e *Encoder) rawBound(r Rules) int {
 	return bound
 }
 
-// open opens a batch into the next buffer.
+// open opens a batch into memory of the arena.
 func (e *Encoder) open(b *Batch) (Contents, error) {
-	if e.used == len(e.bufs) {
-		e.bufs = append(e.bufs, nil)
-	}
 	limit := e.Limit
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	c, err := Open(b, e.Codec, e.bufs[e.used], limit)
+	room := e.arena.room()
+	c, err := Open(b, e.Codec, room, limit)
 	if err == nil && c.buffered {
-		e.bufs[e.used] = c.records
-		e.used++
+		e.arena.keep(room, c.records)
 	}
 	return c, err
 }
@@ -131,7 +128,7 @@ func (e *Encoder) take(b *Batch, c *Contents, from int64, bound int, r Rules, ou
 			if err := e.flush(r, out); err != nil {
 				return err
 			}
-			e.freeBuffers(c)
+			e.arena.free(c.Buffer()) // nothing of the batches before this one is pending
 			size = e.sizeOf(&rec)
 		}
 		if len(e.pending) == 0 {
@@ -154,16 +151,6 @@ func (e *Encoder) sizeOf(rec *Record) int {
 	}
 	length := recordLength(timestampDelta, int64(len(e.pending)), rec.Body)
 	return varintSize(int64(length)) + length
-}
-
-// freeBuffers keeps only the buffer of the batch that is being taken: nothing of those before it is pending.
-func (e *Encoder) freeBuffers(c *Contents) {
-	if !c.buffered {
-		e.used = 0
-		return
-	}
-	e.bufs[0], e.bufs[e.used-1] = e.bufs[e.used-1], e.bufs[0]
-	e.used = 1
 }
 
 // maxRecordHead is the most bytes of a record before its key's length. The timestamp's delta may take 10.
@@ -216,7 +203,7 @@ func (e *Encoder) write(records []Record, r Rules, out func(Built) error) error 
 	}
 	copy(p[HeaderSize:], body)
 	crc := putHeader(p, int32(len(records)), e.codec, records[0].Timestamp, maxTime)
-	return out(Built{Bytes: p, BodyCRC: crc, Records: int32(len(records)), Runs: runsOf(records), TooLarge: tooLarge})
+	return out(Built{Bytes: p, BodyCRC: crc, Records: int32(len(records)), MaxTimestamp: maxTime, Runs: runsOf(records), TooLarge: tooLarge})
 }
 
 // halfOf is how many of at least two records hold about half of the bytes.
@@ -275,15 +262,8 @@ func putHeader(p []byte, records int32, codec int8, baseTime, maxTime int64) (bo
 // reset lets go of the batches that were encoded, and of memory that was unusually much.
 func (e *Encoder) reset() {
 	clear(e.pending[:cap(e.pending)])
-	e.pending, e.used = e.pending[:0], 0
-	if len(e.bufs) > 64 {
-		e.bufs = slices.Clip(e.bufs[:64])
-	}
-	for i, buf := range e.bufs {
-		if cap(buf) > keepBytes {
-			e.bufs[i] = nil
-		}
-	}
+	e.pending = e.pending[:0]
+	e.arena.trim(keepBytes)
 	if cap(e.raw) > keepBytes {
 		e.raw = nil
 	}

@@ -12,7 +12,12 @@ const (
 	Drop
 )
 
-func (a Action) String() string { return [...]string{"pass", "decode", "drop"}[a&3%3] }
+func (a Action) String() string {
+	if a > Drop {
+		return "unknown"
+	}
+	return [...]string{"pass", "decode", "drop"}[a]
+}
 
 // Reason is why a batch is not passed on as it is.
 type Reason uint8
