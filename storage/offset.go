@@ -70,19 +70,28 @@ func (s *OffsetStore) onRecords(recs []Record) {
 
 // Set writes offsets and returns once they are acknowledged. A nil Offset removes its partition.
 func (s *OffsetStore) Set(ctx context.Context, connector string, pairs []Pair) error {
+	kvs, err := OffsetRecords(connector, pairs)
+	if err != nil {
+		return err
+	}
+	return s.append(ctx, connector, kvs)
+}
+
+// OffsetRecords makes the records that Set writes.
+func OffsetRecords(connector string, pairs []Pair) ([]KV, error) {
 	kvs := make([]KV, 0, len(pairs))
 	for _, p := range pairs {
 		key, err := configlog.OffsetKey(connector, p.Partition)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		value, err := configlog.OffsetValue(p.Offset)
 		if err != nil {
-			return fmt.Errorf("connector %s: %w", connector, err)
+			return nil, fmt.Errorf("connector %s: %w", connector, err)
 		}
 		kvs = append(kvs, KV{Key: key, Value: value})
 	}
-	return s.append(ctx, connector, kvs)
+	return kvs, nil
 }
 
 func (s *OffsetStore) append(ctx context.Context, connector string, kvs []KV) error {
@@ -155,17 +164,29 @@ func (s *OffsetStore) sortedKeys(connector string) []string {
 // Reset removes all offsets of a connector and returns once that is acknowledged. It uses the keys as they stand in the
 // topic, so also those go that another writer spelt otherwise.
 func (s *OffsetStore) Reset(ctx context.Context, connector string) error {
-	if err := s.readToEnd(ctx, connector); err != nil {
+	kvs, err := s.Removals(ctx, connector)
+	if err != nil {
 		return err
 	}
+	return s.append(ctx, connector, kvs)
+}
+
+// Removals makes the records that Reset writes.
+func (s *OffsetStore) Removals(ctx context.Context, connector string) ([]KV, error) {
+	if err := s.readToEnd(ctx, connector); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	var kvs []KV
 	for _, key := range s.sortedKeys(connector) {
 		kvs = append(kvs, KV{Key: []byte(key)})
 	}
-	s.mu.Unlock()
-	return s.append(ctx, connector, kvs)
+	return kvs, nil
 }
+
+// Append writes records made by OffsetRecords or Removals.
+func (s *OffsetStore) Append(ctx context.Context, connector string, kvs []KV) error { return s.append(ctx, connector, kvs) }
 
 // Reader gives an OffsetReader for one connector, as connectors and tasks get it.
 func (s *OffsetStore) Reader(connector string) connect.OffsetReader {

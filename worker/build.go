@@ -12,7 +12,6 @@ import (
 	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/clientconf"
 	"github.com/connectd/connectd/internal/cluster"
-	"github.com/connectd/connectd/storage"
 	"github.com/connectd/connectd/storage/configlog"
 	"github.com/connectd/connectd/worker/herder"
 	"github.com/connectd/connectd/worker/task"
@@ -34,13 +33,13 @@ func (w *Worker) build(ctx context.Context, e herder.StartWork, target cluster.T
 		return nil, err
 	}
 	if e.Work.Task == herder.Itself {
-		return w.startConnector(ctx, e, p, conf, target, report), nil
+		return w.startConnector(ctx, e, p, conf, target, report)
 	}
 	props, err := w.resolve(e.TaskConfig)
 	if err != nil {
 		return nil, err
 	}
-	b := taskBuild{w: w, id: e.Work, plugin: p, conf: conf, props: props, noted: w.noted(e)}
+	b := taskBuild{w: w, id: e.Work, plugin: p, conf: conf, props: props, noted: w.noted(e), tasksOffset: e.TasksOffset, member: w.tenure()}
 	if p.Type == connect.Sink {
 		return b.startSink(ctx, target, report)
 	}
@@ -68,16 +67,46 @@ func (w *Worker) resolve(props map[string]string) (map[string]string, error) {
 
 func (w *Worker) startConnector(ctx context.Context, e herder.StartWork, p connect.ConnectorPlugin, conf map[string]string,
 	target cluster.TargetState, report task.Report,
-) task.Handle {
+) (task.Handle, error) {
 	name := e.Work.Connector
 	c := task.ConnectorConfig{
 		Name: name, New: p.New, Props: conf, Target: target, RequestReconfiguration: w.asked(e),
 		Logger: w.cfg.Logs.For("connector", "connector", name), Report: report, Noted: w.noted(e),
 	}
-	if p.Type == connect.Source {
-		c.Reader = w.offsets.Reader(name)
+	if p.Type != connect.Source {
+		return task.StartConnector(ctx, c), nil
 	}
-	return task.StartConnector(ctx, c)
+	offsets, err := w.offsetsFor(ctx, name, conf, w.producerProps(cluster.TaskID{Connector: name}, p, conf))
+	if err != nil {
+		return nil, err
+	}
+	c.Reader = offsets.reader(name)
+	h := task.StartConnector(ctx, c)
+	w.releaseAfter(h, offsets)
+	return h, nil
+}
+
+// releaseAfter lets go of where offsets are kept once who needs it has ended.
+func (w *Worker) releaseAfter(h task.Handle, offsets *connectorOffsets) {
+	if offsets.own == nil {
+		return
+	}
+	w.effects.Go(func() {
+		select {
+		case <-h.Done():
+			offsets.done()
+		case <-w.life.Done(): // closeAll comes
+		}
+	})
+}
+
+// producerProps are those of a source task's producer.
+func (w *Worker) producerProps(id cluster.TaskID, p connect.ConnectorPlugin, conf map[string]string) map[string]string {
+	clientID := "connector-producer-" + id.String()
+	if w.cfg.Conf.ExactlyOnce.Enabled() {
+		return clientconf.TransactionalProducerProps(w.cfg.Conf.Raw, conf, clientID, w.transactionalID(id.Connector, id.Task), p.ProducerDefaults)
+	}
+	return clientconf.TaskProducerProps(w.cfg.Conf.Raw, conf, clientID, p.ProducerDefaults)
 }
 
 // taskBuild gathers what a task's runner is made of.
@@ -88,6 +117,9 @@ type taskBuild struct {
 	// conf is the connector's config, props the task's.
 	conf, props map[string]string
 	noted       func(string)
+	// tasksOffset is where the task's config was committed, member tells whether the membership lasts in which it was given to us.
+	tasksOffset int64
+	member      func() bool
 }
 
 func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState, report task.Report) (task.Handle, error) {
@@ -100,13 +132,23 @@ func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState,
 	if err != nil {
 		return nil, err
 	}
+	producer := w.producerProps(b.id, b.plugin, b.conf)
+	offsets, err := w.offsetsFor(ctx, b.id.Connector, b.conf, producer)
+	if err != nil {
+		return nil, err
+	}
+	transactions, err := b.transactions(offsets)
+	if err != nil {
+		offsets.done()
+		return nil, err
+	}
 	cfg := task.SourceConfig{
 		ID: b.id, New: b.plugin.NewSourceTask, Props: b.props, Connector: b.conf, Target: target,
 		Converters: parts.converters, Chain: parts.chain, Errors: parts.errors,
 		NewProducer: w.cfg.Kafka.NewProducer, NewBatchProducer: w.newBatchProducer(), NoBatches: b.noBatches(),
-		ProducerProps: clientconf.TaskProducerProps(w.cfg.Conf.Raw, b.conf, b.clientID("producer"), b.plugin.ProducerDefaults),
-		Reader:        w.offsets.Reader(b.id.Connector), Offsets: offsetWriter{w},
-		Member:        w.tenure(),
+		ProducerProps: producer, Transactions: transactions,
+		Reader: offsets.reader(b.id.Connector), Offsets: offsets,
+		Member:        b.member,
 		FlushInterval: w.cfg.Conf.OffsetFlushInterval, FlushTimeout: w.cfg.Conf.OffsetFlushTimeout,
 		TopicUsed: b.topicUsed(), TopicResets: w.statuses.TopicResets, Logger: b.logger(), Report: report, Noted: b.noted,
 	}
@@ -116,7 +158,9 @@ func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState,
 			return w.cfg.Kafka.CreateTopic(ctx, admin, creation.spec(topic))
 		}
 	}
-	return task.StartSource(ctx, cfg), nil
+	s := task.StartSource(ctx, cfg)
+	w.releaseAfter(s, offsets)
+	return s, nil
 }
 
 func (b *taskBuild) startSink(ctx context.Context, target cluster.TargetState, report task.Report) (task.Handle, error) {
@@ -153,17 +197,6 @@ func (b *taskBuild) topicUsed() func(string) {
 			Topic: topic, Connector: b.id.Connector, Task: b.id.Task, DiscoveredMs: time.Now().UnixMilli(),
 		})
 	}
-}
-
-// offsetWriter stores source offsets for the runners.
-type offsetWriter struct{ w *Worker }
-
-func (o offsetWriter) Set(ctx context.Context, connector string, pairs []task.OffsetPair) error {
-	out := make([]storage.Pair, len(pairs))
-	for i, p := range pairs {
-		out[i] = storage.Pair(p)
-	}
-	return o.w.offsets.Set(ctx, connector, out)
 }
 
 type taskParts struct {

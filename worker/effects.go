@@ -71,6 +71,8 @@ func (w *Worker) do(e herder.Effect) {
 			message, err := w.modifyOffsets(ctx, e.Connector, change)
 			return herder.OffsetsModified{Connector: e.Connector, Message: message, Err: err}
 		})
+	case herder.ClaimWrites, herder.RelinquishWrites, herder.RequestFencing, herder.FenceTasks:
+		w.doExactlyOnce(e)
 	case herder.WriteStatus:
 		w.writeStatus(e)
 	case herder.CleanStatuses:
@@ -213,6 +215,8 @@ func (w *Worker) writeRecord(ctx context.Context, r herder.ConfigRecord) error {
 		return w.configs.PutTargetState(ctx, r.Name, r.Target)
 	case herder.RestartRecord:
 		return w.configs.PutRestart(ctx, configlog.Restart{Connector: r.Name, IncludeTasks: r.IncludeTasks, OnlyFailed: r.OnlyFailed})
+	case herder.TaskCountRecord:
+		return w.configs.PutTaskCount(ctx, r.Name, r.Tasks)
 	case herder.SessionKeyRecord:
 		return w.configs.PutSessionKey(ctx, w.newSessionKey())
 	}

@@ -29,6 +29,8 @@ type fakeKafka struct {
 	readers map[string]*fakeConsumer // the consumer of each group that has all partitions
 	changed chan struct{}
 	appends error // what every write to an internal topic answers, if set
+
+	fakeTransactions
 }
 
 func newFakeKafka() *fakeKafka {
@@ -46,6 +48,9 @@ var _ worker.Kafka = (*fakeKafka)(nil)
 func (k *fakeKafka) ClusterID(context.Context) (string, error) { return "fake", nil }
 
 func (k *fakeKafka) OpenLog(_ context.Context, s worker.Store, _ workerconf.StorageTopic, _ func(error)) (storage.Log, error) {
+	if s == worker.ConfigStore && k.transactions {
+		return k.stores[s].LeaderLog(), nil
+	}
 	return &faultyLog{k.stores[s].Log(), k}, nil
 }
 
@@ -117,7 +122,10 @@ func (k *fakeKafka) configTopic() string {
 	return b.String()
 }
 
-func (k *fakeKafka) NewProducer(_ map[string]string, onDelivery func([]client.Delivery)) (client.Producer, error) {
+func (k *fakeKafka) NewProducer(props map[string]string, onDelivery func([]client.Delivery)) (client.Producer, error) {
+	if id := props["transactional.id"]; id != "" {
+		return &fakeTxnProducer{kafka: k, id: id, deliver: onDelivery}, nil
+	}
 	return &fakeProducer{kafka: k, deliver: onDelivery}, nil
 }
 

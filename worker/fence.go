@@ -46,6 +46,41 @@ func (w *Worker) abandonWrites() {
 	}
 }
 
+// fenced is l, written to by members of the group only.
+func fenced(l storage.Log, isMember func() bool) storage.Log {
+	f := fencedLog{l, isMember}
+	if leader, is := l.(storage.LeaderLog); is {
+		return fencedLeaderLog{f, leader}
+	}
+	return f
+}
+
+// fencedLeaderLog is a fencedLog with the leader's privilege, which fences by itself; but a worker that is no member any more would
+// take it from a leader that is one.
+type fencedLeaderLog struct {
+	fencedLog
+	leader storage.LeaderLog
+}
+
+// Claim implements storage.LeaderLog.
+func (l fencedLeaderLog) Claim(ctx context.Context) error {
+	if !l.isMember() {
+		return errFenced
+	}
+	return l.leader.Claim(ctx)
+}
+
+// AppendAsLeader implements storage.LeaderLog.
+func (l fencedLeaderLog) AppendAsLeader(ctx context.Context, recs ...storage.KV) error {
+	if !l.isMember() {
+		return errFenced
+	}
+	return l.leader.AppendAsLeader(ctx, recs...)
+}
+
+// Relinquish implements storage.LeaderLog.
+func (l fencedLeaderLog) Relinquish() { l.leader.Relinquish() }
+
 // fencedLog is the log of a store whose writes are decided upon by members of the group.
 type fencedLog struct {
 	storage.Log

@@ -34,7 +34,7 @@ func (w *Worker) ConnectorOffsets(ctx context.Context, name string) ([]api.Conne
 		}
 		return sinkOffsets(committed), nil
 	}
-	stored, err := w.offsets.Connector(ctx, name)
+	stored, err := o.stored(ctx)
 	if err != nil {
 		return nil, w.offsetsFailed(err, "Failed to retrieve offsets for source connector %s", name)
 	}
@@ -132,7 +132,7 @@ func (w *Worker) modifyOffsets(ctx context.Context, name string, offsets []api.C
 }
 
 func (o *offsetChange) alterSource(ctx context.Context, offsets []api.ConnectorOffset) (bool, error) {
-	stored, err := o.w.offsets.Connector(ctx, o.name)
+	stored, err := o.stored(ctx)
 	if err != nil {
 		return false, o.failed(err)
 	}
@@ -158,11 +158,11 @@ func (o *offsetChange) alterSource(ctx context.Context, offsets []api.ConnectorO
 	if err != nil {
 		return false, err
 	}
-	return external, o.failed(o.w.offsets.Set(ctx, o.name, withOtherSpellings(stored, list)))
+	return external, o.failed(o.store(ctx, withOtherSpellings(stored, list)))
 }
 
 func (o *offsetChange) resetSource(ctx context.Context) (bool, error) {
-	stored, err := o.w.offsets.Connector(ctx, o.name)
+	stored, err := o.stored(ctx)
 	if err != nil {
 		return false, o.failed(err)
 	}
@@ -174,7 +174,7 @@ func (o *offsetChange) resetSource(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return external, o.failed(o.w.offsets.Reset(ctx, o.name))
+	return external, o.failed(o.removeAll(ctx))
 }
 
 func (o *offsetChange) alterSink(ctx context.Context, offsets []api.ConnectorOffset) (bool, error) {

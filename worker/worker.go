@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/connectd/connectd/connect"
-	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/cluster"
 	"github.com/connectd/connectd/rest"
@@ -48,7 +47,11 @@ type Kafka interface {
 	// OpenLog creates the topic of a store where it is absent, checks that it is compacted, and opens it. onError is
 	// told of what is wrong with the topic later.
 	OpenLog(ctx context.Context, store Store, topic workerconf.StorageTopic, onError func(error)) (storage.Log, error)
-	// NewProducer and NewConsumer open the clients of tasks.
+	// OpenOffsets creates a connector's own topic of source offsets where it is absent, and opens it.
+	OpenOffsets(ctx context.Context, t OffsetsTopic) (storage.Log, error)
+	// FenceProducers keeps the producers of these transactional ids from writing any more, and ends what they have open.
+	FenceProducers(ctx context.Context, adminProps map[string]string, transactionalIDs []string) error
+	// NewProducer and NewConsumer open the clients of tasks. A producer with a transactional.id is a client.Transactional.
 	NewProducer(props map[string]string, onDelivery func([]client.Delivery)) (client.Producer, error)
 	NewConsumer(props map[string]string) (client.Consumer, error)
 	// CreateTopic creates a topic where it is absent, for a source connector's records.
@@ -105,8 +108,12 @@ type Worker struct {
 	life    context.Context
 	kill    context.CancelCauseFunc
 	effects sync.WaitGroup
-	runners map[herder.Work]*runner // written by the loop, under runnersMu
-	left    chan struct{}           // has something when the group was left
+	// privilege is closed when the last claim of the leader's privilege, or its end, has been carried out; nil before the first. It
+	// belongs to the loop.
+	privilege chan struct{}
+	own       ownOffsets
+	runners   map[herder.Work]*runner // written by the loop, under runnersMu
+	left      chan struct{}           // has something when the group was left
 
 	runnersMu sync.Mutex
 
@@ -118,10 +125,6 @@ type Worker struct {
 // New checks what can be checked without a network, and opens the REST listeners, so that a port in use is told at once.
 func New(ctx context.Context, cfg Config) (*Worker, error) {
 	w := &Worker{cfg: cfg, log: cfg.Logs.Named("worker"), runners: map[herder.Work]*runner{}, left: make(chan struct{}, 1)}
-	if cfg.Conf.ExactlyOnce != workerconf.ExactlyOnceDisabled {
-		return nil, config.Invalid("exactly.once.source.support", string(cfg.Conf.ExactlyOnce),
-			"this version runs source connectors at least once only; use disabled")
-	}
 	w.life, w.kill = context.WithCancelCause(context.WithoutCancel(ctx))
 	if cfg.Flow != nil {
 		w.url, w.id = cfg.Flow.addresses()
@@ -284,11 +287,11 @@ func (w *Worker) startStores(ctx context.Context) error {
 		})
 	}
 	open(ConfigStore, conf.ConfigTopic, func(l storage.Log) starter {
-		w.configs = storage.NewConfigStore(fencedLog{l, w.isMember}, log, w.configChanged)
+		w.configs = storage.NewConfigStore(fenced(l, w.isMember), log, w.configChanged)
 		return w.configs
 	})
 	open(OffsetStore, conf.OffsetTopic, func(l storage.Log) starter {
-		w.offsets = storage.NewOffsetStore(fencedLog{l, w.isMember}, log)
+		w.offsets = storage.NewOffsetStore(fenced(l, w.isMember), log)
 		return w.offsets
 	})
 	open(StatusStore, conf.StatusTopic, func(l storage.Log) starter {
@@ -307,6 +310,7 @@ func (w *Worker) closeStores(ctx context.Context) {
 		w.closing("status", w.statuses.Close())
 	}
 	if w.offsets != nil {
+		w.own.closeAll(w)
 		w.closing("offset", w.offsets.Close())
 	}
 	if w.configs != nil {
@@ -338,7 +342,8 @@ func (w *Worker) work(ctx context.Context, serving <-chan error) error {
 		WorkerURL: w.url, Protocol: protocol, RebalanceDelay: conf.ScheduledRebalanceMaxDelay,
 		SyncTimeout: conf.WorkerSyncTimeout, UnsyncBackoff: conf.WorkerUnsyncBackoff,
 		KeyTTL: conf.SessionKeys.KeyTTL, KeyAlgorithm: conf.SessionKeys.KeyAlgorithm, KeyBytes: (conf.SessionKeys.KeyBits + 7) / 8,
-		Live: w.live,
+		Live: w.live, Source: w.isSource,
+		ExactlyOnce: conf.ExactlyOnce.Enabled(), Fenceable: conf.ExactlyOnce.TransactionalLeader(),
 	})
 	w.view.set(machine.View()) // before any request asks for it
 	w.mu.Lock()

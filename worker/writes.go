@@ -124,14 +124,10 @@ func (w *Worker) PutTaskConfigs(ctx context.Context, name string, configs []map[
 	return err
 }
 
-// FenceZombies belongs to exactly-once source support, which is off.
-func (w *Worker) FenceZombies(_ context.Context, name string) error {
-	_, _, err := w.connector(name)
-	if err != nil {
-		return err
-	}
-	return cluster.Errorf(cluster.CodeInternal,
-		"This worker cannot fence out tasks of connector %s: exactly.once.source.support is disabled", name)
+// FenceZombies has producers of a connector's earlier tasks fenced off, for another worker that is about to start new ones.
+func (w *Worker) FenceZombies(ctx context.Context, name string) error {
+	_, err := w.ask(ctx, herder.FenceZombies{Name: name})
+	return err
 }
 
 // SetLogger sets a level here or on all workers.

@@ -73,9 +73,9 @@ func ruledOut(given map[string]string) bool {
 }
 
 // TransactionalProducerProps are those of a source task under exactly-once. Idempotence is on unless an operator wrote
-// otherwise, which then is an error in [Translate]; transactional.id can't be overridden.
-func TransactionalProducerProps(worker, connector map[string]string, clientID, transactionalID string) map[string]string {
-	props := TaskProducerProps(worker, connector, clientID, nil)
+// otherwise, which then is an error in [Translate]; transactional.id can't be overridden. plugin is as for TaskProducerProps.
+func TransactionalProducerProps(worker, connector map[string]string, clientID, transactionalID string, plugin map[string]string) map[string]string {
+	props := TaskProducerProps(worker, connector, clientID, plugin)
 	_, byWorker := worker["producer.enable.idempotence"]
 	_, byConnector := connector["producer.override.enable.idempotence"]
 	if !byWorker && !byConnector {

@@ -31,7 +31,7 @@ func TestConnectPrecedence(t *testing.T) {
 			},
 		},
 		"source task, exactly once": {
-			TransactionalProducerProps(mergeWorker, mergeConnector, "p", "cluster-c-0"),
+			TransactionalProducerProps(mergeWorker, mergeConnector, "p", "cluster-c-0", nil),
 			map[string]string{
 				"bootstrap.servers": "b:1", "client.id": "p", "acks": "all", "linger.ms": "70",
 				"max.in.flight.requests.per.connection": "5", "enable.idempotence": "true", "delivery.timeout.ms": forever,
@@ -99,7 +99,7 @@ func TestMergedPropertiesTranslate(t *testing.T) {
 		props map[string]string
 	}{
 		{Producer, TaskProducerProps(worker, nil, "a", nil)},
-		{Producer, TransactionalProducerProps(worker, nil, "a", "t")},
+		{Producer, TransactionalProducerProps(worker, nil, "a", "t", nil)},
 		{Producer, StoreProducerProps(ConfigStore, worker, "a")},
 		{Producer, StoreProducerProps(StatusStore, worker, "a")},
 		{Producer, TransactionalStoreProducerProps(worker, "a", "t")},

@@ -45,7 +45,6 @@ func TestMirrorFaults(t *testing.T) {
 		{"", "", []string{"C"}, "Invalid value C for configuration --clusters: C is none of the clusters"},
 		{"B.bootstrap.servers", "nowhere", nil, "A->B: Invalid value nowhere for configuration bootstrap.servers"},
 		{"B.session.timeout.ms", "soon", nil, "A->B: Invalid value soon for configuration session.timeout.ms"},
-		{"B.exactly.once.source.support", "enabled", nil, "A->B: Invalid value enabled for configuration exactly.once.source.support"},
 		{"A->B.tasks.max", "many", nil, "A->B: Invalid value many for configuration tasks.max"},
 		{"replication.factor", "0", nil, "A->B: Invalid value 0 for configuration replication.factor"},
 		{"refresh.topics.interval.seconds", "x", nil, "A->B: Invalid value x for configuration refresh.topics.interval.seconds"},

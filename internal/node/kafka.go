@@ -121,10 +121,11 @@ func (k *kafkaClients) OpenLog(ctx context.Context, store worker.Store, t worker
 	k.mu.Lock()
 	k.onError[t.Name] = onError
 	k.mu.Unlock()
-	if created && spec.Partitions > 0 {
-		return logs.OpenNew(t.Name, spec.Partitions), nil
+	partitions := spec.Partitions
+	if !created || partitions < 0 {
+		partitions = 0
 	}
-	return logs.Open(t.Name), nil
+	return k.exactlyOnce(store, logs.OpenNew(t.Name, partitions))
 }
 
 // storeLogs gives the clients of the stores. All three share one producer: it writes in order, with acks=all, whatever the
@@ -191,6 +192,9 @@ func (k *kafkaClients) NewProducer(props map[string]string, onDelivery func([]cl
 	s, err := k.tr.translate(clientconf.Producer, props)
 	if err != nil {
 		return nil, err
+	}
+	if s.Producer.TransactionalID != "" {
+		return kafka.NewTxnProducer(s.Librdkafka, k.log, onDelivery)
 	}
 	return kafka.NewTaskProducer(s.Librdkafka, k.log, onDelivery)
 }
