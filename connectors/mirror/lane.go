@@ -72,7 +72,7 @@ const (
 	// mergeLinger is how long batches are merged after it was last seen that they must be.
 	mergeLinger = 30 * time.Second
 	// fastEnough is a rate in bytes per second that small batches may have for all that they wait for answers.
-	fastEnough = 32 << 20
+	fastEnough = 8 << 20
 	// largeEnough is a batch that gains nothing from others.
 	largeEnough = 512 << 10
 )

@@ -62,7 +62,7 @@ type Backlog struct {
 	// Batches and Bytes wait besides.
 	Batches int
 	Bytes   int64
-	// RoundTrip is how long a request took of late until its answer; 0 unknown.
+	// RoundTrip is the shortest time in which a request was answered of late: how far the broker is, not how busy. 0 unknown.
 	RoundTrip time.Duration
 }
 
