@@ -36,6 +36,8 @@ type Producer struct {
 	lines sequence.Config
 	log   hclog.Logger
 	onDel func([]client.Delivery)
+	// patience is the constant of this name, but for tests.
+	patience time.Duration
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -89,7 +91,7 @@ func NewProducer(s *clientconf.Settings, log hclog.Logger, onDelivery func([]cli
 	}
 	set := s.Producer
 	p := &Producer{
-		cl: cl, set: set, log: log, onDel: onDelivery,
+		cl: cl, set: set, log: log, onDel: onDelivery, patience: patience,
 		lines: sequence.Config{
 			Window: set.MaxInFlight, Idempotent: set.Idempotence, Transactional: set.TransactionalID != "", Retries: set.Retries,
 		},
@@ -258,7 +260,7 @@ func (p *Producer) Backlog(topic string, partition int32) client.Backlog {
 	l := t.lanes[partition]
 	b := client.Backlog{InFlight: l.seq.InFlight(), Most: l.seq.Window(), Batches: l.seq.Waiting(), Bytes: l.bytes - l.flying}
 	if l.broker != nil {
-		b.RoundTrip = l.broker.roundTrip
+		b.RoundTrip = l.broker.trips.get()
 	}
 	return b
 }

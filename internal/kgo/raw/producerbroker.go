@@ -17,15 +17,15 @@ type outBroker struct {
 	wake chan struct{}
 
 	// What follows is the producer's lock's.
-	conn      *Conn
-	number    uint64 // of the connection, among all of the producer
-	ring      []*lane
-	ready     int       // bytes of the batches whose turn comes next, one of each lane
-	since     time.Time // something is ready
-	flying    int       // requests
-	roundTrip time.Duration
-	timer     *time.Timer
-	err       error // why there is no connection
+	conn   *Conn
+	number uint64 // of the connection, among all of the producer
+	ring   []*lane
+	ready  int       // bytes of the batches whose turn comes next, one of each lane
+	since  time.Time // something is ready
+	flying int       // requests
+	trips  shortest
+	timer  *time.Timer
+	err    error // why there is no connection
 }
 
 const (
@@ -220,7 +220,7 @@ func (b *outBroker) answered(req *produceRequest, resp kmsg.Response, hold *clie
 	p.mu.Lock()
 	b.flying--
 	if err == nil {
-		b.roundTrip = smooth(b.roundTrip, took)
+		b.trips.took(time.Now(), took)
 	} else {
 		b.err = err
 	}
@@ -252,10 +252,28 @@ func (b *outBroker) answered(req *produceRequest, resp kmsg.Response, hold *clie
 	}
 }
 
-// smooth follows a round trip.
-func smooth(old, now time.Duration) time.Duration {
-	if old == 0 {
-		return now
+// shortest follows the shortest round trip of the last while: longer ones say how busy a broker is, not how far away.
+type shortest struct {
+	now, before time.Duration // of this period and the one before; 0 for none
+	since       time.Time
+}
+
+const tripsPeriod = 15 * time.Second
+
+// took takes a round trip in.
+func (s *shortest) took(at time.Time, d time.Duration) {
+	if at.Sub(s.since) >= tripsPeriod {
+		s.before, s.now, s.since = s.now, 0, at
 	}
-	return old + (now-old)/8
+	if s.now == 0 || d < s.now {
+		s.now = d
+	}
+}
+
+// get is the shortest one, 0 if there was none.
+func (s *shortest) get() time.Duration {
+	if s.before > 0 && (s.now == 0 || s.before < s.now) {
+		return s.before
+	}
+	return s.now
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -135,6 +136,65 @@ func TestATopicThatIsNotThereIsWaitedForUntilTheTimeout(t *testing.T) {
 	if errs[2] != nil {
 		t.Error(errs[2])
 	}
+}
+
+func TestATopicThatStaysAwayIsNotWaitedForForWeeks(t *testing.T) {
+	testkit.NoLeaks(t)
+	e := embedded(t, kgoclient.EmbeddedConfig{Topics: map[string]int32{"there": 1}})
+	p, o := producer(t, e.Bootstrap(), quick("delivery.timeout.ms", "2147483647"))
+	p.mu.Lock()
+	p.patience = 100 * time.Millisecond
+	p.mu.Unlock()
+	send(t, p, o.batch("gone", 0, "a"), o.batch("there", 3, "b"), o.batch("there", 0, "c"))
+	flush(t, p)
+	errs := o.failures()
+	if !errors.Is(errs[0], client.ErrUnknownTopic) || !errors.Is(errs[1], client.ErrUnknownTopic) || errs[2] != nil {
+		t.Errorf("failures %v", errs)
+	}
+	resp, err := kadmin(t, e.Bootstrap()).CreateTopics(within(t, time.Minute), 1, 1, nil, "gone")
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.patience = time.Minute
+	p.mu.Unlock()
+	p.GoOn("gone", 0)
+	send(t, p, o.batch("gone", 0, "0"))
+	flush(t, p)
+	if err := o.failures()[3]; err != nil {
+		t.Fatal(err)
+	}
+	ascending(t, read(t, e.Bootstrap(), "gone", 0, 1), 1)
+}
+
+// TestATopicMadeAnewIsWrittenTo with what is sent after the old one has gone.
+func TestATopicMadeAnewIsWrittenTo(t *testing.T) {
+	testkit.NoLeaks(t)
+	e := embedded(t, kgoclient.EmbeddedConfig{Topics: map[string]int32{"t": 1}})
+	adm := kadmin(t, e.Bootstrap())
+	p, o := producer(t, e.Bootstrap(), quick())
+	for range 3 {
+		for range 10 {
+			send(t, p, o.batch("t", 0, "old"))
+		}
+		flush(t, p)
+		if _, err := adm.DeleteTopics(within(t, time.Minute), "t"); err != nil {
+			t.Fatal(err)
+		}
+		send(t, p, o.batch("t", 0, "0"), o.batch("t", 0, "1"))
+		if _, err := adm.CreateTopics(within(t, time.Minute), 1, 1, nil, "t"); err != nil {
+			t.Fatal(err)
+		}
+		for i := 2; i < 20; i++ {
+			send(t, p, o.batch("t", 0, numbered(i, 1)...))
+		}
+		flush(t, p)
+		ascending(t, read(t, e.Bootstrap(), "t", 0, 20), 20)
+	}
+	o.whole(t, 90)
 }
 
 func TestWithoutABrokerTheTimeoutSaysSo(t *testing.T) {

@@ -1,7 +1,6 @@
 package raw
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -67,11 +66,4 @@ func (p *Producer) newID() (sequence.ID, error) {
 			return sequence.NoID, err
 		}
 	}
-}
-
-// do makes a request to one broker, and lets go of the answer's memory.
-func (p *Producer) do(ctx context.Context, broker int32, req kmsg.Request) (kmsg.Response, error) {
-	resp, hold, err := p.cl.DoAt(ctx, broker, req)
-	hold.Release()
-	return resp, err
 }

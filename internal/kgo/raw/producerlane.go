@@ -2,6 +2,7 @@ package raw
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -12,8 +13,9 @@ import (
 // outTopic is a topic that is written to.
 type outTopic struct {
 	name   string
-	meta   *Topic // nil: not known yet
-	wanted bool   // the cluster keeps its metadata
+	meta   *Topic   // nil: not known yet
+	wanted bool     // the cluster keeps its metadata
+	id     [16]byte // the last one known
 	lanes  map[int32]*lane
 }
 
@@ -30,6 +32,7 @@ type lane struct {
 	failures  int        // that it has rested for
 	until     time.Time  // it rests
 	last      time.Time  // it was written to
+	missing   time.Time  // since when the cluster does not know of it, while something waits
 	asked     bool       // the coordinator is told that it is part of the transaction
 	enlisted  bool       // and knows it
 }
@@ -50,7 +53,7 @@ func (p *Producer) lane(topic string, partition int32) *lane {
 		p.cl.Want(topic)
 	}
 	if t.meta == nil {
-		t.meta = p.cl.Topic(topic) // it may be wanted for something else already
+		p.learnTopic(t) // it may be wanted for something else already
 	}
 	l := t.lanes[partition]
 	if l == nil {
@@ -140,19 +143,28 @@ func (p *Producer) lead(l *lane) {
 // learn takes in what the cluster tells of topics. The lock is held.
 func (p *Producer) learn() {
 	for _, t := range p.topics {
-		meta := p.cl.Topic(t.name)
-		if meta == t.meta || meta == nil {
-			continue
-		}
-		anew := t.meta != nil && t.meta.ID != meta.ID && meta.Err == nil
-		t.meta = meta
+		p.learnTopic(t)
+	}
+}
+
+func (p *Producer) learnTopic(t *outTopic) {
+	meta := p.cl.Topic(t.name)
+	if meta == t.meta || meta == nil {
+		return
+	}
+	if meta.Err == nil {
+		anew := t.id != [16]byte{} && t.id != meta.ID
+		t.id = meta.ID
 		for _, l := range t.lanes {
 			if anew {
 				l.seq.Forgotten()
 			}
-			p.lead(l)
-			p.next(l)
 		}
+	}
+	t.meta = meta
+	for _, l := range t.lanes {
+		p.lead(l)
+		p.next(l)
 	}
 }
 
@@ -206,16 +218,22 @@ func (p *Producer) tidy() time.Duration {
 		for _, l := range t.lanes {
 			due, has := l.seq.Deadline()
 			if !has {
+				l.missing = time.Time{}
 				idle = idle && l.seq.InFlight() == 0
 				continue
 			}
 			idle = false
-			if now.Before(due) {
+			switch {
+			case !now.Before(due):
+				l.seq.Expire(now, p.expired(l), &p.out)
+				p.settled(l)
+			case p.missed(l, now):
+				l.missing = time.Time{} // what is sent next is waited for anew
+				l.seq.Abandon(fmt.Errorf("not there for %v: %w", p.patience, p.obstacle(l)), &p.out)
+				p.settled(l)
+			default:
 				again = min(again, max(due.Sub(now), p.look()))
-				continue
 			}
-			l.seq.Expire(now, p.expired(l), &p.out)
-			p.settled(l)
 		}
 		if idle && t.wanted && t.meta != nil && t.meta.Err != nil {
 			t.wanted, t.meta = false, nil // one that was deleted would be asked for for ever
@@ -226,4 +244,25 @@ func (p *Producer) tidy() time.Duration {
 		again = min(again, p.look())
 	}
 	return again
+}
+
+// patience is how long a topic or partition may be unknown: one that was made a moment ago is unknown to a busy broker for a moment,
+// while delivery.timeout.ms may be weeks.
+const patience = 30 * time.Second
+
+// missed tells whether a partition has been unknown to the cluster for too long. The lock is held.
+func (p *Producer) missed(l *lane, now time.Time) bool {
+	t := l.topic.meta
+	switch {
+	case t != nil && errors.Is(t.Err, kerr.UnknownTopicOrPartition):
+	case t != nil && t.Err == nil && int(l.partition) >= len(t.Partitions):
+		p.cl.Stale(l.topic.name)
+	default:
+		l.missing = time.Time{}
+		return false
+	}
+	if l.missing.IsZero() {
+		l.missing = now
+	}
+	return now.Sub(l.missing) >= p.patience
 }
