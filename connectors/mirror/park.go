@@ -78,25 +78,33 @@ const (
 	noteParked = 10 // partitions named in a note
 )
 
+// firstOf gives the first n in order. It is asked with each partition that comes to wait, so it does not sort them all.
+func firstOf(parked map[connect.TopicPartition]*parking, n int) []connect.TopicPartition {
+	first := make([]connect.TopicPartition, 0, n+1)
+	for tp := range parked {
+		at, _ := slices.BinarySearchFunc(first, tp, func(x, y connect.TopicPartition) int {
+			return cmp.Or(strings.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition))
+		})
+		if at < n {
+			first = slices.Insert(first, at, tp)
+			first = first[:min(n, len(first))]
+		}
+	}
+	return first
+}
+
 // noteOf words what a status tells of a task with so many partitions. Empty for nothing.
 func noteOf(now time.Time, total int, parked map[connect.TopicPartition]*parking, events []event) string {
 	var b strings.Builder
-	var tps []connect.TopicPartition
-	for tp := range parked {
-		tps = append(tps, tp)
-	}
-	if len(tps) > 0 {
-		slices.SortFunc(tps, func(x, y connect.TopicPartition) int {
-			return cmp.Or(strings.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition))
-		})
+	if n := len(parked); n > 0 {
 		verb := "wait"
-		if len(tps) == 1 {
+		if n == 1 {
 			verb = "waits"
 		}
-		fmt.Fprintf(&b, "%d of %s %s", len(tps), plural(total, "partition"), verb)
-		for i, tp := range tps {
+		fmt.Fprintf(&b, "%d of %s %s", n, plural(total, "partition"), verb)
+		for i, tp := range firstOf(parked, noteParked+1) {
 			if i == noteParked {
-				fmt.Fprintf(&b, "; and %d more", len(tps)-i)
+				fmt.Fprintf(&b, "; and %d more", n-i)
 				break
 			}
 			sep := "; "

@@ -53,8 +53,11 @@ func (t *task) park(tp connect.TopicPartition, reason string, past int64, cause 
 		k.reason = reason // told twice of the same
 		return nil
 	}
-	k.again(time.Now(), reason, past)
-	t.log.Warn("a partition can't go on; the others do", "topic", tp.Topic, "partition", tp.Partition, "reason", reason, "try again at", k.until)
+	now := time.Now()
+	k.again(now, reason, past)
+	if t.logged.waits.alone(tp, now) {
+		t.log.Warn("a partition can't go on; the others do", "topic", tp.Topic, "partition", tp.Partition, "reason", reason, "try again at", k.until)
+	}
 	t.halt(tp)
 	return nil
 }
@@ -66,7 +69,9 @@ func (t *task) strand(tp connect.TopicPartition, reason string, cause error) err
 	}
 	now := time.Now()
 	t.parked[tp] = &parking{reason: reason, since: now, tries: 1, stranded: true, past: -1}
-	t.log.Error("a partition waits until somebody decides how it goes on; the others go on", "topic", tp.Topic, "partition", tp.Partition, "reason", reason)
+	if t.logged.strands.alone(tp, now) {
+		t.log.Error("a partition waits until somebody decides how it goes on; the others go on", "topic", tp.Topic, "partition", tp.Partition, "reason", reason)
+	}
 	if t.known { // it is read
 		t.halt(tp)
 	}
@@ -95,7 +100,9 @@ func (t *task) tend(ctx context.Context, now time.Time) error {
 		p := t.parts[tp]
 		switch {
 		case k.trying && (k.past >= 0 && t.acks.of(tp) >= k.past || k.past < 0 && (p.next != k.from || now.Sub(k.tried) >= quiet)):
-			t.log.Info("a partition that waited goes on", "topic", tp.Topic, "partition", tp.Partition)
+			if t.logged.goesOn.alone(tp, now) {
+				t.log.Info("a partition that waited goes on", "topic", tp.Topic, "partition", tp.Partition)
+			}
 			delete(t.parked, tp)
 			t.acks.unwant(tp)
 			if k.past >= 0 { // those behind it

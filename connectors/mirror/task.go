@@ -39,6 +39,7 @@ type task struct {
 	parked  map[connect.TopicPartition]*parking
 	events  []event
 	noted   string
+	logged  parkLog
 	recount bool // share is to be found out anew
 	limits  limits
 	slow    throttle
@@ -224,6 +225,7 @@ func (t *task) turn(ctx context.Context, read func(ctx context.Context, wait tim
 	}
 	now := time.Now()
 	t.tell(now)
+	t.sumUp(now)
 	t.measure(now)
 	return err
 }
