@@ -131,29 +131,45 @@ func (c *Codec) gzip(dst, src []byte) ([]byte, error) {
 	return out.p, err
 }
 
-// zstdReader has its limit from when it was made.
+// zstdReader has its bound from when it was made.
 type zstdReader struct {
 	*zstd.Decoder
-	limit int
+	bound int
 }
 
+// leastZstdBound is room for the windows of usual compression levels: a window may be larger than what is in it. Those of levels from 20
+// on need up to 128 MiB, and a limit that is no smaller.
+const leastZstdBound = 8 << 20
+
 func (c *Codec) unzstd(dst, src []byte, limit int) ([]byte, error) {
+	var head zstd.Header
+	if head.Decode(src) == nil && head.HasFCS && head.FrameContentSize > uint64(limit) {
+		return dst, tooMuch(limit)
+	}
+	bound := max(limit, leastZstdBound)
 	r, ok := c.zstdReaders.Get().(*zstdReader)
-	if !ok || r.limit != limit {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxMemory(uint64(max(limit, 1))))
+	if !ok || r.bound != bound {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(uint64(bound)))
 		if err != nil {
 			return dst, err
 		}
-		r = &zstdReader{d, limit}
+		r = &zstdReader{d, bound}
 	}
 	defer c.zstdReaders.Put(r)
-	start := len(dst)
-	dst, err := r.DecodeAll(src, dst)
-	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || err == nil && len(dst)-start > limit {
-		err = tooMuch(limit)
+	// The decoder would take what is in dst already for its own.
+	room := dst[len(dst):]
+	out, err := r.DecodeAll(src, room)
+	switch {
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded) || err == nil && len(out) > limit:
+		return dst, tooMuch(limit)
+	case err != nil:
+		return dst, err
+	case len(dst) == 0:
+		return out, nil
+	case len(out) > 0 && cap(room) > 0 && &out[0] == &room[:1][0]:
+		return dst[:len(dst)+len(out)], nil
 	}
-	return dst, err
+	return append(dst, out...), nil
 }
 
 // zstdWindow bounds what an encoder keeps.

@@ -168,9 +168,8 @@ func unlz4(dst, src []byte, limit int) ([]byte, error) {
 		if n > blockSize || n+sum > len(src) {
 			return dst, errLZ4
 		}
-		left := limit - (len(dst) - start)
 		var err error
-		if dst, err = unlz4Block(dst, start, src[:n], size, min(blockSize, left+1), flags); err != nil {
+		if dst, err = unlz4Block(dst, start, src[:n], size, blockSize, flags); err != nil {
 			return dst, err
 		}
 		if len(dst)-start > limit {
@@ -182,22 +181,26 @@ func unlz4(dst, src []byte, limit int) ([]byte, error) {
 
 // unlz4Block appends one block, of at most most bytes. What was decompressed since start is what later blocks may refer to.
 func unlz4Block(dst []byte, start int, block []byte, size uint32, most int, flags byte) ([]byte, error) {
-	at := len(dst)
 	if size&lz4Stored != 0 {
 		return append(dst, block...), nil
 	}
-	// A byte can't stand for more than 255.
+	// A byte can't stand for more than 255. Few do for more than 8, so that is tried first, and what room there is.
 	most = min(most, 255*len(block)+64)
-	dst = slices.Grow(dst, most)
-	var n int
-	var err error
-	if flags&lz4Independent != 0 {
-		n, err = lz4.UncompressBlock(block, dst[at:at+most])
-	} else {
-		n, err = lz4.UncompressBlockWithDict(block, dst[at:at+most], dst[max(start, at-lz4Window):at])
+	for room := min(most, max(8*len(block), cap(dst)-len(dst))); ; room = most {
+		at := len(dst)
+		dst = slices.Grow(dst, room)
+		var n int
+		var err error
+		if flags&lz4Independent != 0 {
+			n, err = lz4.UncompressBlock(block, dst[at:at+room])
+		} else {
+			n, err = lz4.UncompressBlockWithDict(block, dst[at:at+room], dst[max(start, at-lz4Window):at])
+		}
+		switch {
+		case err == nil:
+			return dst[:at+n], nil
+		case room == most:
+			return dst, errLZ4
+		}
 	}
-	if err != nil {
-		return dst[:at], errLZ4
-	}
-	return dst[:at+n], nil
 }

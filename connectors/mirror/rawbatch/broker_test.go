@@ -3,6 +3,7 @@ package rawbatch_test
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"testing"
 	"time"
@@ -201,6 +202,35 @@ func TestBroker(t *testing.T) {
 	}
 	for _, row := range brokerRows {
 		t.Run(row.name, func(t *testing.T) { r.ask(t, row, "rawbatch-"+row.topic, ids[row.topic]) })
+	}
+	for codec := rawbatch.CodecGzip; codec <= rawbatch.CodecZstd; codec++ {
+		t.Run(fmt.Sprintf("reads codec %d", codec), func(t *testing.T) { r.decompresses(t, codec, "rawbatch-none", ids["none"]) })
+	}
+}
+
+// decompresses has the broker, Java that is, decompress what Encoder compressed: its topic keeps records uncompressed.
+func (r *realBroker) decompresses(t *testing.T, codec int8, topic string, id [16]byte) {
+	for _, size := range []int{10, 2000, 20_000} { // in one block of all codecs, in some, in many
+		b := made(t, 25, size, codec)
+		before, err := r.fetch(topic, id, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.produce(topic, id, b.Bytes); err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		after, err := r.fetch(topic, id, before.HighWatermark, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored := next(t, after.RecordBatches)
+		got, want := mustDecode(t, &stored), mustDecode(t, &b)
+		for i := range got {
+			got[i].Offset -= stored.BaseOffset
+		}
+		if d := cmp.Diff(want, got); d != "" || stored.Codec != rawbatch.CodecNone {
+			t.Errorf("%d bytes, stored with codec %d: %s", size, stored.Codec, d)
+		}
 	}
 }
 
