@@ -179,6 +179,7 @@ var brokerRows = []brokerRow{
 	{"too large, lz4", "small", 3, 1000, asItIs, rawbatch.TooLarge, kerr.MessageTooLarge, false},
 	{"too large when decompressed", "small-none", 3, 250, asItIs, rawbatch.OtherCodec, kerr.MessageTooLarge, false},
 	{"too large before it is compressed", "small-gzip", 0, 250, asItIs, rawbatch.OtherCodec, kerr.MessageTooLarge, false},
+	{"offsets of records", "as-is", 0, 10, func(raw []byte) { raw[64] = 18 }, rawbatch.Whole, nil, true}, // it counts them, and does not look
 	// What Judge can't see: the broker refuses it, and the records themselves.
 	{"no keys to a compacted topic", "compact", 0, 0, unkeyed, rawbatch.Whole, kerr.InvalidRecord, false},
 	{"timestamp too old", "young", 0, 10, asItIs, rawbatch.Whole, kerr.InvalidTimestamp, false},

@@ -55,12 +55,17 @@ func (c *Contents) Buffer() []byte {
 }
 
 // Records gives the records in order. An error, an ErrCorrupt, comes with the last one: records that are not as the header
-// says, or too few or too many of them.
+// says, or too few or too many of them. In a batch without gaps they lie at consecutive offsets, whatever a producer has written into
+// them: brokers count, and do not look.
 func (c *Contents) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		rest, next := c.records, int64(0)
+		gaps := c.count != c.lastOffsetDelta+1
 		for i := range c.count {
 			r, tail, err := readRecord(rest)
+			if !gaps {
+				r.offsetDelta = i
+			}
 			if err != nil || r.offsetDelta < next || r.offsetDelta > c.lastOffsetDelta {
 				yield(Record{}, fmt.Errorf("%w: at offset %d its record %d of %d can't be read", ErrCorrupt, c.baseOffset, i+1, c.count))
 				return
