@@ -53,6 +53,11 @@ func HTTPS() Option {
 	return func(s *settings) { s.https = true }
 }
 
+// Racks puts each broker of a cluster into a rack of its own, which is named by its id: rack-1, rack-2 and so on.
+func Racks() Option {
+	return func(s *settings) { s.racks = true }
+}
+
 // withArchive says which class archive flags to use in place of the usual ones.
 func withArchive(flags ...string) Option {
 	return func(s *settings) { s.archive, s.archiveSet = flags, true }
@@ -68,6 +73,7 @@ type settings struct {
 	stock      bool
 	old        bool
 	https      bool
+	racks      bool
 	archive    []string // JVM arguments for the class archive, if archiveSet
 	archiveSet bool
 }
@@ -96,6 +102,9 @@ func (s *settings) node(id, brokers int, voters, listeners, roles string) {
 	s.set("listener.security.protocol.map", protocols)
 	if strings.Contains(roles, "broker") {
 		s.set("inter.broker.listener.name", "PLAINTEXT")
+		if s.racks {
+			s.set("broker.rack", fmt.Sprintf("rack-%d", id))
+		}
 	}
 	replicas := fmt.Sprint(min(brokers, 3))
 	for key, value := range map[string]string{

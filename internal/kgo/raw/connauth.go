@@ -197,12 +197,15 @@ func refusal(code int16, message *string) error {
 
 const mostLifetime = 365 * 24 * time.Hour
 
+// leastSession is how soon a session can be renewed: brokers take a handshake within a second of the last for a mistake.
+const leastSession = time.Second + 50*time.Millisecond
+
 // sessionOf renews a session when 85 to 95% of its life are over, as Java's clients do.
 func sessionOf(begun time.Time, lifetime time.Duration) session {
 	if lifetime <= 0 {
 		return session{}
 	}
-	return session{renew: begun.Add(time.Duration(float64(lifetime) * (0.85 + 0.1*rand.Float64())))}
+	return session{renew: begun.Add(max(time.Duration(float64(lifetime)*(0.85+0.1*rand.Float64())), leastSession))}
 }
 
 // reauthenticate renews the session over the connection itself, between two requests. It is the writer's.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -318,6 +319,72 @@ func TestReaderBoundsWhatItHolds(t *testing.T) {
 	}
 	if records != 8*40 {
 		t.Errorf("%d records", records)
+	}
+}
+
+// readMany reads the topic many, of n partitions with a record each, and wants idle partitions to cost nothing.
+func readMany(t *testing.T, r *Reader, n int, write func(partition int32)) {
+	t.Helper()
+	start := map[connect.TopicPartition]int64{}
+	for p := range int32(n) {
+		start[connect.TopicPartition{Topic: "many", Partition: p}] = client.Earliest
+	}
+	if err := r.Assign(start); err != nil {
+		t.Fatal(err)
+	}
+	for tp, offsets := range collect(t, r, n) {
+		if !slices.Equal(offsets, []int64{0}) {
+			t.Errorf("%v: %v", tp, offsets)
+		}
+	}
+	before := r.Stats()
+	for i := range 5 {
+		p := int32(i * n / 5)
+		write(p)
+		if got := collect(t, r, 1)[connect.TopicPartition{Topic: "many", Partition: p}]; !slices.Equal(got, []int64{1}) {
+			t.Errorf("many-%d: %v", p, got)
+		}
+	}
+	if after := r.Stats(); after.Full != before.Full || after.Sessions != int64(after.Sources) || after.Partitions != n {
+		t.Errorf("idle partitions were named again: %+v, then %+v", before, after)
+	}
+}
+
+func TestReaderNamesIdlePartitionsOnce(t *testing.T) {
+	testkit.NoLeaks(t)
+	const n = 1000
+	e := embedded(t, kgoclient.EmbeddedConfig{Brokers: 2, Topics: map[string]int32{"many": n}})
+	cl, err := kgo.NewClient(kgo.SeedBrokers(e.Addrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableClientMetrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	write := func(p int32) {
+		cl.Produce(context.Background(), &kgo.Record{Topic: "many", Partition: p, Value: []byte("v")}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for p := range int32(n) {
+		write(p)
+	}
+	var named atomic.Int64
+	onFetch(e, func(req *kmsg.FetchRequest, _ int64) (*kmsg.FetchResponse, error) {
+		for i := range req.Topics {
+			if req.SessionEpoch > 0 {
+				named.Add(int64(len(req.Topics[i].Partitions)))
+			}
+		}
+		return nil, nil
+	})
+	r := reader(t, e.Bootstrap(), ReaderOptions{}, map[string]string{"fetch.max.wait.ms": "50"})
+	readMany(t, r, n, write)
+	if err := cl.Flush(within(t, time.Minute)); err != nil {
+		t.Error(err)
+	}
+	if named.Load() > n+5 { // a partition is named when it has brought something
+		t.Errorf("fetches of sessions named %d partitions", named.Load())
 	}
 }
 
