@@ -30,8 +30,8 @@ func TestMirrorOverTime(t *testing.T) {
 	t.Run("brokers", func(t *testing.T) { mirrorOverBrokerLoss(t, source, target, n) })
 }
 
-// resumeBothWays hands a link from a Java worker to connectd and back. Every worker stops cleanly, so nothing may be copied
-// twice.
+// resumeBothWays hands a link from a Java worker to connectd and back. Every worker stops cleanly, with all positions stored, as
+// it might have no time left for that on a busy machine: so nothing may be copied twice.
 func resumeBothWays(t *testing.T, source, target *testkit.Broker) {
 	const partitions, records = 3, 3000
 	createTopic(t, source.Bootstrap, "in", partitions, nil)
@@ -45,6 +45,7 @@ func resumeBothWays(t *testing.T, source, target *testkit.Broker) {
 		if n := s.verify(t, target.Bootstrap, "S.in"); n > 0 {
 			t.Fatalf("%s copied %d records again", by, n)
 		}
+		testkit.Eventually(t, time.Minute, func(context.Context) error { return stored(t, target.Bootstrap, "handed-offsets", s) })
 	}
 	conf := mirrorConfig(source.Bootstrap, target.Bootstrap, "in", 2)
 	for _, k := range []string{"key.converter", "value.converter", "header.converter"} {

@@ -243,9 +243,8 @@ func roundTrips(t *testing.T, broker *testkit.Broker, a *node) {
 				}
 				return nil
 			})
-			reader := kafkaClient(t, broker.Bootstrap, kgo.ConsumeTopics(topic))
-			if recs := reader.PollFetches(t.Context()).Records(); len(recs) == 0 || string(recs[0].Value) != c.onTopic {
-				t.Errorf("on the topic: %s", recs[0].Value)
+			if recs := readAll(t, broker.Bootstrap, topic); len(recs) == 0 || string(recs[0].Value) != c.onTopic {
+				t.Errorf("on the topic: %+v", recs)
 			}
 			for _, name := range []string{topic + "-in", topic + "-out"} {
 				do(t, http.MethodDelete, a.url+"/connectors/"+name, nil, nil)

@@ -17,7 +17,7 @@ func kafkaClient(t testing.TB, bootstrap string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	// A broker that has just been started, or is being stopped, may close a connection at once, and may not know a new topic
 	// yet: no reason to give up.
-	own := []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(100 * time.Millisecond), kgo.AlwaysRetryEOF(), kgo.UnknownTopicRetries(50)}
+	own := []kgo.Opt{kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(100 * time.Millisecond), kgo.AlwaysRetryEOF(), kgo.UnknownTopicRetries(1000)}
 	cl, err := kgo.NewClient(append(own, opts...)...)
 	if err != nil {
 		t.Fatal(err)

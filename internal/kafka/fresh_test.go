@@ -1,11 +1,9 @@
 package kafka
 
 import (
-	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -30,9 +28,7 @@ func TestOffsetsOfATopicThatWasUnknownAtFirst(t *testing.T) {
 		specs[connect.TopicPartition{Topic: "fresh", Partition: p}] = Latest
 	}
 	ask := func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		_, err := r.ListOffsets(ctx, specs, false)
+		_, err := r.ListOffsets(within(t), specs, false)
 		return err
 	}
 	if err := ask(); err == nil {

@@ -22,20 +22,20 @@ import (
 // its partitions: with some thousand of them and a caller whose time was nearly up, the process crashed.
 func TestOffsetsOfManyPartitionsInNoTime(t *testing.T) {
 	testkit.NoLeaks(t)
-	names := make([]string, 1000)
+	names := make([]string, 300)
 	specs := map[connect.TopicPartition]int64{}
 	for i := range names {
 		names[i] = fmt.Sprintf("topic-%04d", i)
-		for p := range int32(3) {
+		for p := range int32(8) {
 			specs[connect.TopicPartition{Topic: names[i], Partition: p}] = Latest
 		}
 	}
-	r, err := NewReader(servers(fakeCluster(t, nil, kfake.SeedTopics(3, names...))), ReaderOptions{})
+	r, err := NewReader(servers(fakeCluster(t, nil, kfake.SeedTopics(8, names...))), ReaderOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	for range 3 {
+	for range 2 {
 		at, err := r.ListOffsets(within(t), specs, false)
 		if err != nil || len(at) != len(specs) {
 			t.Fatalf("offsets of %d partitions of %d, %v", len(at), len(specs), err)

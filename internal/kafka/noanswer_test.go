@@ -39,9 +39,7 @@ func TestOffsetsThatNobodyAnswered(t *testing.T) {
 		t.Errorf("no error, and offsets %v", at)
 	}
 	away.Store(false)
-	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	testkit.Eventually(t, 20*time.Second, func(context.Context) error {
+	testkit.Eventually(t, patience, func(ctx context.Context) error {
 		_, err := r.ListOffsets(ctx, specs, false)
 		return err
 	})

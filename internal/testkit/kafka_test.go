@@ -21,7 +21,9 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 func client(t *testing.T, bootstrap string, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	c, err := kgo.NewClient(append(options, kgo.SeedBrokers(strings.Split(bootstrap, ",")...))...)
+	// A topic that was made a moment ago may be unknown to a busy broker.
+	options = append(options, kgo.SeedBrokers(strings.Split(bootstrap, ",")...), kgo.UnknownTopicRetries(-1), kgo.MetadataMinAge(100*time.Millisecond))
+	c, err := kgo.NewClient(options...)
 	if err != nil {
 		t.Fatal(err)
 	}
