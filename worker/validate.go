@@ -54,8 +54,15 @@ func (w *Worker) validate(ctx context.Context, conf map[string]string) (*api.Con
 		Props: props, Plugins: known{w.cfg.Registry}, Connector: own, BytesByDefault: p.BytesByDefault,
 		Worker: workerSide(w.cfg.Conf),
 	}
-	v, ok := p.New().(connect.Validator)
-	if !ok {
+	c := p.New()
+	if s, can := c.(connect.ExactlyOnceSupporter); can {
+		req.ExactlyOnce = s.ExactlyOnceSupport
+	}
+	if d, can := c.(connect.TransactionBoundaryDefiner); can {
+		req.Boundaries = d.CanDefineTransactionBoundaries
+	}
+	v, ok := c.(connect.Validator)
+	if !ok && req.ExactlyOnce == nil && req.Boundaries == nil {
 		return connconf.Validate(req)
 	}
 	return askConnector(ctx, v, req)
@@ -69,8 +76,10 @@ func askConnector(ctx context.Context, v connect.Validator, req connconf.Request
 		err   error
 	}
 	answers := make(chan answer, 1)
-	req.Check = func(props map[string]string, values []config.Value) []config.Value {
-		return v.Validate(ctx, maps.Clone(props), values)
+	if v != nil {
+		req.Check = func(props map[string]string, values []config.Value) []config.Value {
+			return v.Validate(ctx, maps.Clone(props), values)
+		}
 	}
 	go func() {
 		var a answer

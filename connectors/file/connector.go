@@ -35,3 +35,8 @@ func (c *connector) TaskConfigs(_ context.Context, maxTasks int) ([]map[string]s
 }
 
 func (c *connector) Stop() error { return nil }
+
+// ExactlyOnceSupport implements connect.ExactlyOnceSupporter: a file is read on from where it was left, standard input is not.
+func (c *connector) ExactlyOnceSupport(props map[string]string) (bool, error) {
+	return props["file"] != "", nil
+}

@@ -128,3 +128,8 @@ func inOrder(p connect.Entries) connect.Entries {
 	}
 	return out
 }
+
+// ExactlyOnceSupport implements connect.ExactlyOnceSupporter: what the source's own transactions gave up must not be copied.
+func (c *connector) ExactlyOnceSupport(props map[string]string) (bool, error) {
+	return isolation(props) == "read_committed", nil
+}

@@ -68,18 +68,38 @@ func (r *Request) checkSinkGroup(v *validated) {
 // checkSource adds what a source asks for that it cannot have.
 func (r *Request) checkSource(v *validated) {
 	if asks(v, exactlyOnceKey, "required") {
-		text := "This worker does not have exactly-once source support enabled."
-		if r.Worker.ExactlyOnceSource {
-			text = "The connector does not implement the API required for preflight validation of exactly-once source support. " +
-				"Please consult the documentation for the connector to determine whether it supports exactly-once semantics, and then consider " +
-				"reconfiguring the connector to use the value \"requested\" for this property (which will disable this preflight check and allow " +
-				"the connector to be created)."
+		if !r.Worker.ExactlyOnceSource {
+			v.fail(exactlyOnceKey, "", "This worker does not have exactly-once source support enabled.")
 		}
-		v.fail(exactlyOnceKey, "", text)
+		r.ask(v, exactlyOnceKey, r.ExactlyOnce, "The connector does not implement the API required for preflight validation of exactly-once "+
+			"source support. Please consult the documentation for the connector to determine whether it supports exactly-once semantics, and "+
+			"then consider reconfiguring the connector to use the value \"requested\" for this property (which will disable this preflight "+
+			"check and allow the connector to be created).", "The connector does not support exactly-once semantics with the provided configuration.")
 	}
 	if asks(v, boundaryKey, "connector") {
-		v.fail(boundaryKey, "", "The connector does not support connector-defined transaction boundaries with the given configuration. "+
-			"Please reconfigure it to use a different transaction boundary definition.")
+		const cannot = "The connector does not support connector-defined transaction boundaries with the given configuration. " +
+			"Please reconfigure it to use a different transaction boundary definition."
+		r.ask(v, boundaryKey, r.Boundaries, cannot, cannot)
+	}
+}
+
+// ask asks the connector about what a property wants of it.
+func (r *Request) ask(v *validated, key string, can func(map[string]string) (bool, error), silent, no string) {
+	if can == nil {
+		v.fail(key, "", silent)
+		return
+	}
+	switch ok, err := can(r.Props); {
+	case err != nil:
+		text := strings.TrimSpace(err.Error())
+		if text == "" {
+			text = "An unexpected error occurred during validation; please see the worker logs for more details."
+		} else {
+			text = "An unexpected error occurred during validation: " + text
+		}
+		v.fail(key, "", text)
+	case !ok:
+		v.fail(key, "", no)
 	}
 }
 

@@ -236,6 +236,7 @@ func validateAs(plugins javaPlugins, c javaCase) (*api.ConfigInfos, error) {
 			},
 			GroupID: c.Group, Policy: Policy{Name: c.Policy},
 		},
+		ExactlyOnce: func(props map[string]string) (bool, error) { return props["file"] != "", nil }, // of the cases' source
 	})
 }
 

@@ -23,6 +23,9 @@ type Request struct {
 	BytesByDefault bool
 	// Check adds what the connector itself finds wrong to the values of its Def; nil for nothing.
 	Check func(props map[string]string, values []config.Value) []config.Value
+	// ExactlyOnce tells whether a source connector can deliver exactly once with its properties, Boundaries whether its tasks can say
+	// where transactions end; nil for one that does not tell.
+	ExactlyOnce, Boundaries func(props map[string]string) (bool, error)
 	// Worker has the converters, the policy of client overrides and group.id.
 	Worker Worker
 }
