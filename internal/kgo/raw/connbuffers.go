@@ -21,9 +21,16 @@ type Buffers struct {
 	free map[int][][]byte
 	// idle is the sum of what is free, outstanding of what is in use, keep the most of both together.
 	idle, outstanding, keep int64
+	// peak is the most that was in use of late, before the peak of the time before that, gets how often Get was called.
+	peak, before int64
+	gets         int
 }
 
-// NewBuffers keeps for reuse what nobody uses, as long as that and what is in use are no more than keep bytes.
+// recent is for how many calls of Get a peak counts at least.
+const recent = 512
+
+// NewBuffers keeps for reuse what nobody uses, as long as that and what is in use are no more than was in use at once of late,
+// and no more than keep bytes.
 func NewBuffers(keep int64) *Buffers {
 	return &Buffers{free: map[int][][]byte{}, keep: keep}
 }
@@ -42,9 +49,14 @@ func (b *Buffers) Get(n int) []byte {
 	size := SizeFor(n)
 	b.mu.Lock()
 	b.outstanding += int64(size)
+	b.gets++
+	if b.gets%recent == 0 {
+		b.before, b.peak = b.peak, 0
+	}
+	b.peak = max(b.peak, b.outstanding)
 	list := b.free[size]
 	if len(list) == 0 {
-		for b.idle > 0 && b.idle+b.outstanding > b.keep && b.drop(size) {
+		for b.idle > 0 && b.idle+b.outstanding > b.most() && b.drop(size) {
 			continue
 		}
 		b.mu.Unlock()
@@ -68,7 +80,7 @@ func (b *Buffers) Put(buf []byte) {
 		return
 	}
 	// What was used last is most likely of use again: others make room for it.
-	for b.idle+b.outstanding+int64(size) > b.keep {
+	for b.idle+b.outstanding+int64(size) > b.most() {
 		if !b.drop(size) {
 			return
 		}
@@ -76,6 +88,8 @@ func (b *Buffers) Put(buf []byte) {
 	b.free[size] = append(b.free[size], buf)
 	b.idle += int64(size)
 }
+
+func (b *Buffers) most() int64 { return min(b.keep, max(b.peak, b.before)) }
 
 // drop gives a free buffer of another size up, so that a change of sizes doesn't leave the pool full of useless ones.
 func (b *Buffers) drop(but int) bool {

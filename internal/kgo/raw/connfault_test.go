@@ -228,7 +228,7 @@ func TestBuffersAreReusedAndBounded(t *testing.T) {
 	}
 	for _, buf := range all {
 		b.Put(buf)
-		if b.idle+b.outstanding > max(b.keep, b.outstanding) {
+		if b.idle+b.outstanding > max(b.keep, b.outstanding) || len(all)*SizeFor(100_000) < int(b.idle) {
 			t.Fatalf("%d bytes are idle beside %d in use", b.idle, b.outstanding)
 		}
 	}

@@ -179,11 +179,11 @@ func (k *onBrokers) nearby(t *testing.T) {
 
 func (k *onBrokers) quota(t *testing.T) {
 	k.topic(t, "quota", 1, 1)
-	k.write(t, "quota", 0, slices.Repeat([]string{strings.Repeat("x", 50_000)}, 10)...)
+	k.write(t, "quota", 0, slices.Repeat([]string{strings.Repeat("x", 12_000)}, 10)...) // what is above 100 kB in ten seconds is too much
 	name, entity := "client-id", "held back"
 	_, err := k.adm.AlterClientQuotas(within(t, time.Minute), []kadm.AlterClientQuotaEntry{{
 		Entity: kadm.ClientQuotaEntity{{Type: name, Name: &entity}},
-		Ops:    []kadm.AlterClientQuotaOp{{Key: "consumer_byte_rate", Value: 50_000}},
+		Ops:    []kadm.AlterClientQuotaOp{{Key: "consumer_byte_rate", Value: 10_000}},
 	}})
 	if err != nil {
 		t.Fatal(err)
