@@ -75,7 +75,20 @@ func fillLaneSource(t *testing.T, bootstrap string) {
 	interleave(t, bootstrap, rng)
 	produceSync(t, kafkaClient(t, bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner())), everyKind("append-time", 1, rng)...)
 	fillSpecial(t, bootstrap, rng)
-	fillCompacted(t, bootstrap)
+	// Each batch loses every other record.
+	cl := kafkaClient(t, bootstrap, kgo.ProducerLinger(20*time.Millisecond))
+	for round := range 4 {
+		var recs []*kgo.Record
+		for i := range 30 {
+			key := fmt.Append(nil, "again-", i)
+			if i%2 == 1 {
+				key = fmt.Append(nil, round, "-", i)
+			}
+			recs = append(recs, &kgo.Record{Topic: "compacted", Key: key, Value: noise(rng, 10+i)})
+		}
+		produceSync(t, cl, recs...)
+	}
+	awaitCompacted(t, bootstrap, cl)
 }
 
 func pointers(conf map[string]string) map[string]*string {

@@ -58,6 +58,45 @@ func TestMirrorLanes(t *testing.T) {
 	for topic := range laneTopics {
 		compareLanes(t, source.Bootstrap, target.Bootstrap, topic)
 	}
+	wantLanes(t, n)
+}
+
+// decodedTopics are those with batches that can't be copied as they are.
+var decodedTopics = map[string]bool{"compacted": true, "append-time": true, "small-target": true}
+
+// wantLanes wants each link to tell which way its records went: only what had to be was decoded.
+func wantLanes(t *testing.T, n *node) {
+	t.Helper()
+	type told struct {
+		Partitions []struct {
+			Topic, Lane string
+			Reason      string `json:"lane_reason"`
+			Batches     int64
+			Decoded     int64 `json:"decoded_batches"`
+		}
+	}
+	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+		var whole, single told
+		if err := errors.Join(n.get(ctx, "/connectors/whole/progress", &whole), n.get(ctx, "/connectors/single/progress", &single)); err != nil {
+			return err
+		}
+		if len(whole.Partitions) == 0 || len(whole.Partitions) != len(single.Partitions) {
+			return fmt.Errorf("%d and %d partitions", len(whole.Partitions), len(single.Partitions))
+		}
+		for _, p := range single.Partitions {
+			if p.Lane != "record" || p.Reason == "" || p.Batches+p.Decoded > 0 {
+				return fmt.Errorf("a link with a transformation: %+v", p)
+			}
+		}
+		for _, p := range whole.Partitions {
+			// The codec of a topic that was not asked for its settings yet is left to its broker.
+			decoded := decodedTopics[p.Topic] || p.Topic == "zstd-target" && p.Decoded > 0
+			if p.Lane != "batch" || decoded != (p.Decoded > 0) || (p.Reason != "") != (p.Decoded > 0) || p.Batches+p.Decoded == 0 {
+				return fmt.Errorf("a link without transformations: %+v", p)
+			}
+		}
+		return nil
+	})
 }
 
 func laneConfig(alias, source, target string, more map[string]string) map[string]string {
@@ -97,6 +136,11 @@ func compareLanes(t *testing.T, source, target, topic string) {
 		if diff := cmp.Diff(content(want), content(got)); diff != "" {
 			t.Errorf("%s, copied by %q (-source +copy):\n%s", topic, alias, diff)
 		}
+		if alias == "whole" && !decodedTopics[topic] && topic != "zstd-target" {
+			if diff := cmp.Diff(codecsOf(want), codecsOf(got)); diff != "" {
+				t.Errorf("codecs of the batches of %s (-source +whole):\n%s", topic, diff)
+			}
+		}
 		for _, r := range got {
 			offsets[alias] = append(offsets[alias], fmt.Sprint(r.Partition, "@", r.Offset))
 		}
@@ -104,4 +148,13 @@ func compareLanes(t *testing.T, source, target, topic string) {
 	if diff := cmp.Diff(offsets["single"], offsets["whole"]); diff != "" {
 		t.Errorf("offsets of %s (-copied singly +whole):\n%s", topic, diff)
 	}
+}
+
+// codecsOf tells how the batch of each record is compressed.
+func codecsOf(recs []*kgo.Record) []uint8 {
+	out := make([]uint8, len(recs))
+	for i, r := range recs {
+		out[i] = r.Attrs.CompressionType()
+	}
+	return out
 }

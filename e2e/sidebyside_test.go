@@ -190,6 +190,12 @@ func fillCompacted(t *testing.T, bootstrap string) {
 			produceSync(t, cl, &kgo.Record{Topic: "compacted", Key: fmt.Appendf(nil, "k%d", i%(10+round)), Value: fmt.Appendf(nil, "%d-%d", round, i)})
 		}
 	}
+	awaitCompacted(t, bootstrap, cl)
+}
+
+// awaitCompacted waits until the topic compacted has lost 40 records, and has it stay as it is.
+func awaitCompacted(t *testing.T, bootstrap string, cl *kgo.Client) {
+	t.Helper()
 	testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
 		// Each record may close a segment, and only closed ones are compacted.
 		if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "compacted", Key: []byte("last"), Value: []byte("x")}).FirstErr(); err != nil {

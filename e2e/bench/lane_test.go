@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,8 +138,9 @@ func (l *laneBench) now(p *testkit.Process, copied int64) moment {
 
 // watch follows a copy from its first record until it is complete or has taken so much CPU time, and adds what it sees.
 func (l *laneBench) watch(p *testkit.Process, topic string, enough time.Duration, r *laneResult) {
+	const stuckAfter = 2 * time.Minute
 	var first, last moment
-	began := time.Now()
+	moved, before := time.Now(), int64(0)
 	for {
 		copied := end(l.Context(), l.admin, topic)
 		last = l.now(p, copied)
@@ -153,8 +155,12 @@ func (l *laneBench) watch(p *testkit.Process, topic string, enough time.Duration
 			r.brokers += last.brokers - first.brokers
 			r.wall += last.at.Sub(first.at)
 			return
-		case time.Since(began) > 5*time.Minute:
-			l.Fatalf("%s: %d of %d records are in %s after %v\n%s", r.name, copied, l.records, topic, time.Since(began), p.Log())
+		case copied > before:
+			before, moved = copied, last.at
+		case time.Since(moved) > stuckAfter:
+			p.Signal(syscall.SIGQUIT) // both kinds of workers then print what their threads do
+			pause(l.B, 3*time.Second)
+			l.Fatalf("%s: %d of %d records are in %s, and none came for %v\n%s", r.name, copied, l.records, topic, stuckAfter, p.Log())
 		}
 		pause(l.B, 25*time.Millisecond)
 	}
