@@ -80,7 +80,7 @@ func awaitShared(t *testing.T, a *node, other string, n int) {
 func sameAnswers(t *testing.T, a, b string, paths ...string) {
 	t.Helper()
 	for _, p := range paths {
-		testkit.Eventually(t, 30*time.Second, func(ctx context.Context) error {
+		testkit.Eventually(t, 2*time.Minute, func(ctx context.Context) error {
 			var x, y any
 			if _, err := call(ctx, http.MethodGet, a+p, nil, &x); err != nil {
 				return err
