@@ -64,10 +64,14 @@ type Cluster struct {
 	topics  map[string]*Topic // nil: wanted, and nothing known yet
 	stale   map[string]struct{}
 	allOld  bool
-	rounds  uint64 // metadata rounds begun
-	heard   uint64 // the last round that had an answer
-	failure error  // why the last round had none
-	tries   int
+	rounds  uint64    // metadata rounds begun
+	heard   uint64    // the last round that had an answer
+	failure error     // why the last round had none
+	urgent  bool      // somebody waits
+	asked   time.Time // when the last round ended
+	renewed time.Time // when the last one for all topics did
+	tries   int       // rounds in a row without an answer
+	missed  int       // rounds in a row with topics or leaders missing
 	change  chan struct{}
 	version uint64
 	slots   map[slotKey]*slot
@@ -107,6 +111,7 @@ func NewCluster(s *clientconf.Settings, o ClusterOptions) (*Cluster, error) {
 		ended:  make(chan struct{}), wake: make(chan struct{}, 1), change: make(chan struct{}),
 		brokers: map[int32]Broker{}, topics: map[string]*Topic{}, stale: map[string]struct{}{}, slots: map[slotKey]*slot{},
 	}
+	c.renewed = time.Now() // there is nothing to renew yet
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	go c.keep()
 	return c, nil

@@ -39,6 +39,7 @@ func (c *Cluster) Want(topics ...string) {
 		if _, has := c.topics[t]; !has {
 			c.topics[t] = nil
 			c.stale[t] = struct{}{}
+			c.urgent = true
 		}
 	}
 	c.mu.Unlock()
@@ -77,11 +78,12 @@ func (c *Cluster) Leader(topic string, partition int32) (broker, epoch int32) {
 func (c *Cluster) Stale(topics ...string) {
 	c.mu.Lock()
 	if len(topics) == 0 {
-		c.allOld = true
+		c.allOld, c.urgent = true, true
 	}
 	for _, t := range topics {
 		if _, wanted := c.topics[t]; wanted {
 			c.stale[t] = struct{}{}
+			c.urgent = true
 		}
 	}
 	c.mu.Unlock()
@@ -106,7 +108,7 @@ func (c *Cluster) Refresh(ctx context.Context, topics ...string) error {
 		}
 		c.stale[t] = struct{}{}
 	}
-	c.allOld = c.allOld || len(topics) == 0
+	c.allOld, c.urgent = c.allOld || len(topics) == 0, true
 	need := c.rounds + 1
 	c.mu.Unlock()
 	signal(c.wake)
@@ -140,52 +142,49 @@ func (c *Cluster) Failure() error {
 // keep renews the metadata as long as the cluster lasts.
 func (c *Cluster) keep() {
 	defer close(c.ended)
-	var last time.Time
-	age := time.NewTimer(c.maxAge)
-	defer age.Stop()
 	for {
-		select {
-		case <-c.ctx.Done():
-			return
-		case <-age.C:
-			c.mu.Lock()
-			c.allOld = true
-			c.mu.Unlock()
-		case <-c.wake:
-		}
-		if !c.wanting() {
+		wait := time.Until(c.due())
+		if wait <= 0 {
+			c.round()
 			continue
 		}
-		c.mu.Lock()
-		tries := c.tries
-		c.mu.Unlock()
-		if c.sleep(c.ctx, time.Until(last.Add(c.retry(max(tries, 1)))), "") != nil {
+		timer := time.NewTimer(wait)
+		select {
+		case <-c.ctx.Done():
+			timer.Stop()
 			return
+		case <-c.wake:
+		case <-timer.C:
 		}
-		ok := c.round()
-		last = time.Now()
-		if !ok {
-			signal(c.wake)
-		}
-		age.Reset(c.maxAge)
+		timer.Stop()
 	}
 }
 
-func (c *Cluster) wanting() bool {
+// due tells when the next round is: backoffs count from the last. What somebody waits for need not wait for what may be missing for ever.
+func (c *Cluster) due() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.allOld || len(c.stale) > 0
+	switch {
+	case c.urgent && c.asked.IsZero():
+		return c.asked
+	case c.urgent:
+		return c.asked.Add(c.retry(max(c.tries, 1)))
+	case c.tries > 0 || len(c.stale) > 0:
+		return c.asked.Add(c.retry(max(c.tries, c.missed, 1)))
+	default:
+		return c.renewed.Add(c.maxAge)
+	}
 }
 
 // round asks once for all that is stale.
-func (c *Cluster) round() bool {
+func (c *Cluster) round() {
 	c.mu.Lock()
+	all := c.allOld || time.Since(c.renewed) >= c.maxAge
 	names := slices.Collect(maps.Keys(c.stale))
-	if c.allOld {
+	if all {
 		names = slices.Collect(maps.Keys(c.topics))
 	}
-	all := c.allOld
-	c.allOld, c.stale = false, map[string]struct{}{}
+	c.allOld, c.stale, c.urgent = false, map[string]struct{}{}, false
 	c.rounds++
 	round := c.rounds
 	c.mu.Unlock()
@@ -195,6 +194,7 @@ func (c *Cluster) round() bool {
 	resp, err := c.metadata(ctx, names, c.create)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked = time.Now()
 	if err != nil {
 		for _, name := range names {
 			if _, wanted := c.topics[name]; wanted {
@@ -207,15 +207,16 @@ func (c *Cluster) round() bool {
 		if c.ctx.Err() == nil {
 			c.log.Debug("no metadata", "error", err)
 		}
-		return false
+		return
 	}
-	again := c.learn(names, resp)
-	c.heard, c.failure = round, nil
-	c.tries++
-	if !again {
-		c.tries = 0
+	c.missed++
+	if !c.learn(names, resp) {
+		c.missed = 0
 	}
-	return !again
+	c.heard, c.failure, c.tries = round, nil, 0
+	if all {
+		c.renewed = c.asked
+	}
 }
 
 // leastPatience is how long the first broker may take for metadata: one that hangs shall not hold up what others would tell.

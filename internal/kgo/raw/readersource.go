@@ -165,6 +165,9 @@ func (s *source) request(conn *Conn, room int64) (*kmsg.FetchRequest, error) {
 	if req.Version < divergingFetch {
 		s.prove()
 	}
+	if len(s.parts) == 0 { // who leaves is told with the next fetch, if there is one
+		return nil, nil
+	}
 	byID := req.Version >= idFetch
 	for p := range s.unnamed() {
 		if byID && p.topic == [16]byte{} {
@@ -193,14 +196,11 @@ func (s *source) request(conn *Conn, room int64) (*kmsg.FetchRequest, error) {
 	if !s.full {
 		req.ForgottenTopics = s.session.forgotten(func(tp connect.TopicPartition) bool {
 			p := r.find(tp)
-			return p != nil && p.src == s && p.topic == s.session.members[tp]
+			return p != nil && p.src == s && (!byID || p.topic == s.session.members[tp])
 		})
 	}
 	s.name(req, parts)
 	s.changed = s.changed[:0]
-	if len(s.parts) == 0 {
-		return nil, nil
-	}
 	return req, nil
 }
 
