@@ -164,7 +164,10 @@ func (l *Log) addPartitions(ctx context.Context) error {
 func (l *Log) offsets(ctx context.Context, specs func() map[connect.TopicPartition]int64) (map[connect.TopicPartition]int64, error) {
 	for pause := logRetryMin; ; pause = min(2*pause, logRetryMax) {
 		// The end is the last record's, open transactions included: what was committed may lie behind what is not yet.
-		at, err := l.logs.p.h.listOffsets(ctx, specs(), false)
+		at, err := map[connect.TopicPartition]int64(nil), ErrClosed
+		if !l.logs.p.call(func() { at, err = l.logs.p.h.listOffsets(ctx, specs(), false) }) {
+			return nil, err
+		}
 		if err == nil || ctx.Err() != nil || IsAuthorization(err) {
 			return at, err
 		}
