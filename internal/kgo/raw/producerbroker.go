@@ -224,14 +224,14 @@ func (b *outBroker) answered(req *produceRequest, resp kmsg.Response, hold *clie
 	} else {
 		b.err = err
 	}
-	stale := map[string]struct{}{}
+	var stale []string
 	req.answers(resp, err, func(it *outItem, a result) {
 		l := it.lane
 		l.last = time.Now()
 		l.flying -= int64(len(it.bytes))
 		answer := p.judge(l, it.batch, a)
 		if answer.Err != nil && a.moved() {
-			stale[l.topic.name] = struct{}{}
+			stale = append(stale, l.topic.name)
 		}
 		l.seq.Answer(it.batch, answer, &p.out)
 		p.settled(l)
@@ -243,8 +243,8 @@ func (b *outBroker) answered(req *produceRequest, resp kmsg.Response, hold *clie
 		p.log.Debug("record batches have no answer", "broker", b.id, "error", err)
 		p.cl.Stale()
 	}
-	for topic := range stale {
-		p.cl.Stale(topic)
+	if len(stale) > 0 {
+		p.cl.Stale(stale...)
 	}
 	signal(b.wake)
 	if p.txn != nil {

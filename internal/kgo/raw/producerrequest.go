@@ -63,9 +63,6 @@ func (r *produceRequest) sort() {
 			r.Version = namedProduce
 		}
 	}
-	if r.Version > namedProduce {
-		r.Topics = make([]kmsg.ProduceRequestTopic, 0, 1)
-	}
 	for i := range r.items {
 		t := r.items[i].lane.topic
 		if i > 0 && t == r.items[i-1].lane.topic {
