@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -29,6 +30,17 @@ type way struct {
 	// hold up to the offset until, the end of that one.
 	most, records int
 	until         int64
+	doubted       int64 // base offset of a batch that was read again to be sure of it
+}
+
+// doubts tells whether a batch that lies further on than expected is to be read again: its base offset differs from the expected
+// one in a single bit, and no checksum covers it. What comes twice is true.
+func (w *way) doubts(b *rawbatch.Batch, expected int64) bool {
+	if bits.OnesCount64(uint64(b.BaseOffset^expected)) != 1 || w.doubted == b.BaseOffset {
+		return false
+	}
+	w.doubted = b.BaseOffset
+	return true
 }
 
 // forget drops the limits that a partition has got over.

@@ -110,6 +110,9 @@ func (t *task) carry(now time.Time, c *carrier) error {
 		err = cause
 	}
 	switch {
+	case errors.Is(err, errDoubted):
+		c.f.Hold.Release()
+		return t.reread(c.p.tp)
 	case err != nil:
 		c.f.Hold.Release()
 		return t.park(c.p.tp, "it can't be read: "+err.Error(), -1, err)
@@ -121,6 +124,9 @@ func (t *task) carry(now time.Time, c *carrier) error {
 	}
 	return nil
 }
+
+// errDoubted has a partition read again from where it is.
+var errDoubted = errors.New("a batch may lie elsewhere than it says")
 
 // limited tells whether a partition has had its share for now.
 func (t *task) limited(now time.Time, p *partition) bool {
@@ -172,11 +178,18 @@ func (c *carrier) carry() (more bool, err error) {
 		if err == nil && c.t.limited(c.now, c.p) {
 			return true, nil
 		}
+		var gap int64
+		expected := c.order.Next()
 		if err == nil {
-			_, err = c.order.Check(&b)
+			gap, err = c.order.Check(&b)
 		}
 		if err != nil {
 			return false, err
+		}
+		if gap > 0 && c.p.way.doubts(&b, expected) {
+			if _, _, err := rawbatch.Next(rest); err != nil { // nothing behind it says that it lies where it says
+				return false, errDoubted
+			}
 		}
 		bodyCRC, err := rawbatch.Check(&b)
 		if err != nil {
@@ -241,7 +254,7 @@ func (c *carrier) encode() error {
 		return nil
 	}
 	e, rules := &c.t.lane.encoder, c.rules
-	e.Records, e.RawBytes = c.p.way.records, 0
+	e.Records, e.RawBytes, e.NoTimestamp = c.p.way.records, 0, c.now.UnixMilli()
 	if c.merge {
 		e.RawBytes = mergeBytes
 	}
@@ -249,12 +262,8 @@ func (c *carrier) encode() error {
 		rules.MaxBytes = usualLimit
 	}
 	err := e.Encode(c.wait, c.p.next, rules, func(b rawbatch.Built) error {
-		made, _, err := rawbatch.Next(b.Bytes)
-		if err != nil {
-			return err
-		}
 		c.send(client.SourceBatch{
-			RawBatch: client.RawBatch{Bytes: b.Bytes, Records: b.Records, BodyCRC: b.BodyCRC}, Runs: b.Runs, MaxTimestamp: made.MaxTimestamp,
+			RawBatch: client.RawBatch{Bytes: b.Bytes, Records: b.Records, BodyCRC: b.BodyCRC}, Runs: b.Runs, MaxTimestamp: b.MaxTimestamp,
 		})
 		c.p.next = b.LastOffset() + 1
 		return nil

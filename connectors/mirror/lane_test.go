@@ -197,6 +197,23 @@ func TestCorruptBatchesAreNotPassedOn(t *testing.T) {
 	}
 }
 
+// TestABatchIsReadTwiceWhereOnlyItsOffsetTellsOfAFlippedBit shows what no checksum covers: the base offset.
+func TestABatchIsReadTwiceWhereOnlyItsOffsetTellsOfAFlippedBit(t *testing.T) {
+	r := newLaneRig(t)
+	first, second := batchOf(run(0, 1)...), batchOf(run(2, 3)...)
+	flipped := slices.Clone(second)
+	flipped[6] ^= 1
+	r.want(r.poll(0, nil, first, flipped), "0-1", run(0, 1)...)
+	r.want(r.poll(2, nil, second), "2-3", run(2, 3)...)
+	// What compaction leaves comes again.
+	r.f.fetched <- []client.FetchedBatches{{Topic: "in", From: 4, End: -1, Data: batchOf(run(5, 6)...), Hold: client.NewHold(func() {})}}
+	if got, err := r.tk.PollBatches(t.Context()); len(got) > 0 || err != nil {
+		t.Fatal(offsets(got), err)
+	}
+	r.want(r.poll(4, nil, batchOf(run(5, 6)...)), "5-6", run(5, 6)...)
+	r.tells(connect.ProgressCopying, 3, 0, "")
+}
+
 // TestARefusedBatchIsTakenApart follows a batch with one record that the broker refuses.
 func TestARefusedBatchIsTakenApart(t *testing.T) {
 	r := newLaneRig(t)
