@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -23,6 +25,12 @@ import (
 type TxnProducer struct {
 	*Producer
 	id string
+
+	// txnMu is held by the call about a transaction that is under way, ending has no further one begin.
+	txnMu  sync.Mutex
+	ending atomic.Bool
+	// begun and committing say what Close has to end.
+	begun, committing bool
 }
 
 var (
@@ -46,8 +54,13 @@ func (p *TxnProducer) Init(ctx context.Context) error {
 
 // Begin implements client.Transactional.
 func (p *TxnProducer) Begin() error {
+	p.txnMu.Lock()
+	defer p.txnMu.Unlock()
 	err := ErrClosed
-	p.call(func() { err = takeError(C.rd_kafka_begin_transaction(p.h.rk)) })
+	if !p.ending.Load() {
+		p.call(func() { err = takeError(C.rd_kafka_begin_transaction(p.h.rk)) })
+	}
+	p.begun = p.begun || err == nil
 	return p.named(err)
 }
 
@@ -79,7 +92,13 @@ func (p *TxnProducer) Commit(ctx context.Context) error {
 			return ErrClosed
 		}
 	}
-	if err := p.steps(ctx, func(ms C.int) *C.rd_kafka_error_t { return C.rd_kafka_commit_transaction(p.h.rk, ms) }); err != nil {
+	err := p.steps(ctx, func(ms C.int) *C.rd_kafka_error_t {
+		e := C.rd_kafka_commit_transaction(p.h.rk, ms)
+		p.committing = e != nil && C.rd_kafka_error_is_retriable(e) != 0
+		p.begun = e != nil
+		return e
+	})
+	if err != nil {
 		return err
 	}
 	return p.Flush(ctx) // the reports are there, but perhaps not handed on
@@ -90,7 +109,12 @@ func (p *TxnProducer) Abort(ctx context.Context) error {
 	p.mu.Lock()
 	p.giveUpWaiting()
 	p.mu.Unlock()
-	if err := p.steps(ctx, func(ms C.int) *C.rd_kafka_error_t { return C.rd_kafka_abort_transaction(p.h.rk, ms) }); err != nil {
+	err := p.steps(ctx, func(ms C.int) *C.rd_kafka_error_t {
+		e := C.rd_kafka_abort_transaction(p.h.rk, ms)
+		p.begun = e != nil
+		return e
+	})
+	if err != nil {
 		return err
 	}
 	return p.Flush(ctx)
@@ -129,8 +153,8 @@ func (p *TxnProducer) steps(ctx context.Context, call func(ms C.int) *C.rd_kafka
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("%w: the transaction coordinator of %s did not answer", err, p.id)
 		}
-		var e *C.rd_kafka_error_t
-		if !p.call(func() { e = call(C.int(stepWithin(ctx))) }) {
+		e, ok := p.oneStep(C.int(stepWithin(ctx)), call)
+		if !ok {
 			return ErrClosed
 		}
 		if e == nil {
@@ -149,6 +173,44 @@ func (p *TxnProducer) steps(ctx context.Context, call func(ms C.int) *C.rd_kafka
 			}
 		}
 	}
+}
+
+func (p *TxnProducer) oneStep(ms C.int, call func(ms C.int) *C.rd_kafka_error_t) (e *C.rd_kafka_error_t, ok bool) {
+	p.txnMu.Lock()
+	defer p.txnMu.Unlock()
+	if p.ending.Load() {
+		return nil, false
+	}
+	ok = p.call(func() { e = call(ms) })
+	return e, ok
+}
+
+// closeStep bounds each of the two calls by which Close ends a transaction, in ms.
+const closeStep = 100
+
+// Close implements client.Producer. An open transaction is aborted, or what keeps its end waiting goes on without it.
+//
+// That must be tried in any case: where librdkafka's client ends while partitions wait to be added to a transaction, it ends
+// the process with an assertion (rd_kafka_txn_handle_AddPartitionsToTxn).
+func (p *TxnProducer) Close() {
+	if p.ending.Swap(true) {
+		return
+	}
+	p.txnMu.Lock()
+	defer p.txnMu.Unlock()
+	if p.begun {
+		p.mu.Lock()
+		p.giveUpWaiting()
+		p.mu.Unlock()
+		p.call(func() {
+			if p.committing { // a commit that was begun can only fail: what it waits for is lost
+				C.rd_kafka_purge(p.h.rk, C.RD_KAFKA_PURGE_F_QUEUE|C.RD_KAFKA_PURGE_F_INFLIGHT)
+				_ = takeError(C.rd_kafka_commit_transaction(p.h.rk, closeStep))
+			}
+			_ = takeError(C.rd_kafka_abort_transaction(p.h.rk, closeStep))
+		})
+	}
+	p.Producer.Close()
 }
 
 // named says which producer an error is about.

@@ -62,17 +62,23 @@ func (c *counting) Poll(ctx context.Context) (recs []connect.SourceRecord, err e
 		})
 		c.next[p]++
 	}
+	t, ends := c.tc.(connect.TransactionContext)
 	if len(recs) == 0 {
+		if ends {
+			t.CommitTransaction()
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Millisecond):
 		}
-		return nil, ctx.Err()
+		return nil, nil
 	}
 	// Half of the transactions end within what was polled.
-	if t, ok := c.tc.(connect.TransactionContext); ok && c.rnd.IntN(2) == 0 {
+	switch {
+	case !ends:
+	case c.rnd.IntN(2) == 0:
 		t.CommitTransactionAfter(c.rnd.IntN(len(recs)))
-	} else if ok && c.rnd.IntN(2) == 0 {
+	case c.rnd.IntN(2) == 0:
 		t.CommitTransaction()
 	}
 	return recs, nil
@@ -80,8 +86,7 @@ func (c *counting) Poll(ctx context.Context) (recs []connect.SourceRecord, err e
 
 func (c *counting) Stop() error { return nil }
 
-// mortal ends a task as the end of its process would: nothing more is called, nothing is closed. What librdkafka has may still be on its
-// way.
+// mortal ends a task as the end of its process would: nothing more is called, what librdkafka has may still be on its way.
 type mortal struct {
 	left atomic.Int64 // steps to live; negative for ever
 	dead atomic.Bool
