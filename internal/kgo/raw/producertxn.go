@@ -188,16 +188,16 @@ func (p *Producer) Abort(ctx context.Context) error {
 	p.mu.Lock()
 	begun := t.begun
 	p.each(func(l *lane) { t.renew = t.renew || l.seq.Need() == sequence.NeedID && l.seq.ID() == p.id })
-	renew, id := t.renew, p.id
 	p.unlock()
 	if begun {
 		if err := t.end(ctx, false); err != nil {
 			return err
 		}
-		p.mu.Lock()
-		t.begun = false
-		p.unlock()
 	}
+	p.mu.Lock()
+	t.begun = false
+	renew, id := t.renew, p.id // the end may have found that one is needed
+	p.unlock()
 	if renew {
 		fresh, err := t.initialize(ctx, id)
 		if err != nil {

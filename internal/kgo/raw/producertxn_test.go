@@ -181,6 +181,28 @@ func TestAFailedTransactionIsAbortedAndTheNextGoesOn(t *testing.T) {
 	}
 }
 
+// TestATransactionThatCannotBeginIsAborted has the coordinator refuse partitions.
+func TestATransactionThatCannotBeginIsAborted(t *testing.T) {
+	testkit.NoLeaks(t)
+	e := embedded(t, kgoclient.EmbeddedConfig{Topics: map[string]int32{"t": 2}})
+	p, o := transactional(t, e.Bootstrap(), "x")
+	for i, code := range []*kerr.Error{kerr.InvalidTxnState, kerr.InvalidProducerIDMapping, kerr.TopicAuthorizationFailed} {
+		e.Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.AddPartitionsToTxn}, Err: code})
+		begin(t, p)
+		send(t, p, o.batch("t", 0, "never"))
+		if err := p.Commit(within(t, time.Minute)); !errors.Is(err, code) || errors.Is(err, client.ErrFatal) {
+			t.Errorf("%s: commit: %v", code.Message, err)
+		}
+		abort(t, p)
+		begin(t, p)
+		send(t, p, o.batch("t", 0, numbered(i, 1)...), o.batch("t", 1, numbered(i, 1)...))
+		commit(t, p)
+	}
+	for part := range int32(2) {
+		ascending(t, read(t, e.Bootstrap(), "t", part, 3, committed), 3)
+	}
+}
+
 // TestTheCoordinatorIsAskedAgain has it answer with what passes.
 func TestTheCoordinatorIsAskedAgain(t *testing.T) {
 	testkit.NoLeaks(t)
