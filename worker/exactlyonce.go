@@ -91,8 +91,8 @@ func (w *Worker) requestFencing(ctx context.Context, e herder.RequestFencing) er
 	}
 	if f := w.cfg.Flow; f != nil {
 		if !f.reaches(e.LeaderURL) {
-			return errors.New("This worker is not able to communicate with the leader of the cluster, which is required for exactly-once " +
-				"source tasks. If running MirrorMaker 2 in dedicated mode, consider enabling inter-worker communication via the " +
+			return cluster.Errorf(cluster.CodeInternal, "%s", "This worker is not able to communicate with the leader of the cluster, which is required for exactly-once "+
+				"source tasks. If running MirrorMaker 2 in dedicated mode, consider enabling inter-worker communication via the "+
 				"'dedicated.mode.enable.internal.rest' property.")
 		}
 		e.LeaderURL = strings.TrimRight(e.LeaderURL, "/") + f.Path
