@@ -16,7 +16,8 @@ type lane struct {
 	ctx   client.BatchContext
 	rules rules
 	out   []client.SourceBatch
-	held  []*carrier // what limits have held up, in order
+	held  []*carrier    // what limits, or a producer that is busy, have held up, in order
+	deep  time.Duration // how long until it is worth a look whether the producer takes more of what is held; 0 for nothing held for that
 
 	encoder rawbatch.Encoder
 }
@@ -31,6 +32,7 @@ type way struct {
 	most, records int
 	until         int64
 	doubted       int64 // base offset of a batch that was read again to be sure of it
+	held          int   // fetches that are held
 }
 
 // doubts tells whether a batch that lies further on than expected is to be read again: its base offset differs from the expected
@@ -81,29 +83,83 @@ func (t *task) tellWay(pp *connect.PartitionProgress, p *partition) {
 
 // Merging puts small batches of a partition together, which takes decoding them.
 const (
-	// mergeLinger is how long batches are merged after it was last seen that they must be.
-	mergeLinger = 30 * time.Second
 	// fastEnough is a rate in bytes per second that small batches may have for all that they wait for answers.
-	fastEnough = 8 << 20
+	fastEnough = 16 << 20
 	// largeEnough is a batch that gains nothing from others.
 	largeEnough = 512 << 10
+	// gain is how much more must come through for it, or it is not worth its while.
+	gain = 1.5
+
+	mergeMeasure = 2 * time.Second  // how long it is looked how much comes through
+	mergeSettle  = time.Second      // what was under way before is written meanwhile
+	mergeFor     = 10 * time.Minute // how long to go on with what has proved
+	mergeRest    = 5 * time.Minute  // how long to leave what has not
 )
 
 // merging decides whether a partition's batches are merged. A broker takes one batch of a partition with a request, and a producer
-// has a few requests of a partition under way: over a long way small batches crawl, whatever else there is to send.
+// has a few requests of a partition under way: over a long way small batches crawl, whatever else there is to send. Whether they
+// crawl for that, or because somebody is busy, shows when it is tried: what comes through is measured before and after. Time is handed in.
 type merging struct {
-	until time.Time // zero for not merging
+	state  mergeState
+	since  time.Time
+	bytes  int64   // that had come through then
+	before float64 // bytes per second without it
+	rest   time.Time
 }
 
-// decide looks at the way of the batches that wait to be written. It tells whether those that come now are to be merged.
-func (m *merging) decide(now time.Time, b client.Backlog) bool {
-	if crawls(b) {
-		m.until = now.Add(mergeLinger)
+type mergeState uint8
+
+const (
+	asTheyAre mergeState = iota
+	measured             // as they are, while it is measured how they go
+	tried
+	proved
+)
+
+// decide looks at the way of the batches that wait to be written, and at how many bytes have come through so far. It tells
+// whether those that come now are to be merged.
+func (m *merging) decide(now time.Time, b client.Backlog, bytes int64) bool {
+	lasted := now.Sub(m.since)
+	switch {
+	case m.state == asTheyAre && crawls(b) && !now.Before(m.rest):
+		m.enter(measured, now, bytes)
+	case m.state == measured && lasted >= mergeMeasure:
+		m.before = float64(bytes-m.bytes) / lasted.Seconds()
+		m.enter(tried, now.Add(mergeSettle), -1)
+	case m.state == tried && m.bytes < 0:
+		if lasted >= 0 {
+			m.enter(tried, now, bytes)
+		}
+	case m.state == tried && lasted >= mergeMeasure:
+		if float64(bytes-m.bytes)/lasted.Seconds() >= gain*m.before {
+			m.enter(proved, now, bytes)
+		} else {
+			m.enter(asTheyAre, now, bytes)
+			m.rest = now.Add(mergeRest)
+		}
+	case m.state == proved && lasted >= mergeFor:
+		m.enter(asTheyAre, now, bytes)
 	}
-	if !now.Before(m.until) {
-		m.until = time.Time{}
+	return m.state == tried || m.state == proved
+}
+
+func (m *merging) enter(s mergeState, now time.Time, bytes int64) {
+	m.state, m.since, m.bytes = s, now, bytes
+}
+
+const (
+	// deepest is how many batches of a partition wait for the producer at most; merged ones are larger. What is behind them is held, so that
+	// no partition fills the producer's memory, and what is held may yet be merged.
+	deepest       = 16
+	deepestMerged = 4
+)
+
+// room tells how many more batches of a partition may be sent now.
+func room(b client.Backlog, merge bool) int {
+	if merge {
+		return deepestMerged - b.Batches
 	}
-	return !m.until.IsZero()
+	return deepest - b.Batches
 }
 
 // crawls tells whether batches wait for nothing but answers, and are too small for how long those take.

@@ -23,6 +23,9 @@ func (t *task) PollBatches(ctx context.Context) ([]client.SourceBatch, error) {
 		if err := t.carryHeld(now); err != nil || len(t.lane.out) > 0 {
 			return err
 		}
+		if d := t.lane.deep; d > 0 {
+			wait = min(wait, d)
+		}
 		got, err := t.whole.Poll(ctx, wait)
 		if err != nil {
 			err = t.judge(ctx, err)
@@ -75,10 +78,15 @@ func (t *task) carryFetched(now time.Time, got []client.FetchedBatches) error {
 // carryHeld goes on with what limits have held up.
 func (t *task) carryHeld(now time.Time) error {
 	held := t.lane.held
-	t.lane.held = nil
+	t.lane.held, t.lane.deep = nil, 0
+	for _, c := range held {
+		c.p.way.held = 0
+	}
 	for i, c := range held {
 		if err := t.carry(now, c); err != nil {
-			t.lane.held = append(t.lane.held, held[i+1:]...)
+			for _, c := range held[i+1:] {
+				t.lane.hold(c)
+			}
 			return err
 		}
 	}
@@ -91,8 +99,8 @@ func (t *task) carry(now time.Time, c *carrier) error {
 		c.f.Hold.Release()
 		return nil
 	}
-	if t.lane.holds(c.p) || t.limited(now, c.p) {
-		t.lane.held = append(t.lane.held, c)
+	if c.p.way.held > 0 || t.limited(now, c.p) {
+		t.lane.hold(c)
 		return nil
 	}
 	if c.f.From > c.p.next {
@@ -102,8 +110,15 @@ func (t *task) carry(now time.Time, c *carrier) error {
 	}
 	c.p.way.forget(c.p.next)
 	c.now, c.k, c.rules, c.next = now, t.parked[c.p.tp], t.rulesFor(c.p), c.p.next
+	c.room = deepest
 	if t.lane.ctx != nil {
-		c.merge = c.p.way.merging.decide(now, t.lane.ctx.Backlog(c.p.remote, c.f.Partition))
+		b := t.lane.ctx.Backlog(c.p.remote, c.f.Partition)
+		c.merge = c.p.way.merging.decide(now, b, c.p.count.bytes)
+		if c.room = room(b, c.merge); c.room <= 0 {
+			t.lane.hold(c)
+			t.lane.lookAgain(b)
+			return nil
+		}
 	}
 	more, err := c.carry()
 	if cause := c.encode(); err == nil {
@@ -118,7 +133,10 @@ func (t *task) carry(now time.Time, c *carrier) error {
 		return t.park(c.p.tp, "it can't be read: "+err.Error(), -1, err)
 	case more:
 		c.f.From = c.p.next
-		t.lane.held = append(t.lane.held, c)
+		t.lane.hold(c)
+		if !t.limited(now, c.p) {
+			t.lane.lookAgain(client.Backlog{})
+		}
 	default:
 		c.f.Hold.Release()
 	}
@@ -133,16 +151,31 @@ func (t *task) limited(now time.Time, p *partition) bool {
 	return t.slow.link.wait(now) > 0 || t.slow.topicWait(now, p.tp.Topic) > 0
 }
 
-// holds tells whether something is held of a partition.
-func (l *lane) holds(p *partition) bool {
-	return slices.ContainsFunc(l.held, func(c *carrier) bool { return c.p == p })
+// hold has a fetch wait, behind others of its partition.
+func (l *lane) hold(c *carrier) {
+	l.held = append(l.held, c)
+	c.p.way.held++
 }
+
+// lookAgain has what is held looked at when some of a backlog is likely to have been answered.
+func (l *lane) lookAgain(b client.Backlog) {
+	d := min(max(b.RoundTrip/4, leastLook), mostLook)
+	if l.deep == 0 || d < l.deep {
+		l.deep = d
+	}
+}
+
+const (
+	leastLook = time.Millisecond
+	mostLook  = 50 * time.Millisecond
+)
 
 // drop gives up what is held of a partition, of all of them if it is nil.
 func (l *lane) drop(p *partition) {
 	l.held = slices.DeleteFunc(l.held, func(c *carrier) bool {
 		gone := p == nil || c.p == p
 		if gone {
+			c.p.way.held--
 			c.f.Hold.Release()
 		}
 		return gone
@@ -163,6 +196,7 @@ type carrier struct {
 	k     *parking
 	rules rawbatch.Rules
 	merge bool
+	room  int              // how many more batches may be sent
 	next  int64            // behind the last batch that was looked at; the partition's is behind what is being sent
 	wait  []rawbatch.Batch // to be decoded
 }
@@ -175,7 +209,7 @@ func (c *carrier) carry() (more bool, err error) {
 		if errors.Is(err, rawbatch.ErrPartial) {
 			return false, nil
 		}
-		if err == nil && c.t.limited(c.now, c.p) {
+		if err == nil && (c.room <= 0 || c.t.limited(c.now, c.p)) {
 			return true, nil
 		}
 		var gap int64
@@ -229,10 +263,14 @@ func (c *carrier) take(b *rawbatch.Batch, bodyCRC uint32, v rawbatch.Verdict) (g
 			return false, err
 		}
 		c.pass(b, bodyCRC)
+		c.room--
 	case rawbatch.Decode:
 		c.wait = append(c.wait, *b)
 		c.p.way.decoded++
 		c.p.way.reason = v.Reason.String()
+		if !c.merge { // when merged they are few
+			c.room--
+		}
 		c.weigh(len(b.Bytes))
 	}
 	c.next = max(c.next, b.LastOffset()+1)

@@ -301,13 +301,33 @@ func TestSmallBatchesOfALongWayAreMerged(t *testing.T) {
 		}
 	}
 	var m merging
-	now := time.UnixMilli(0)
-	if m.decide(now, short) || !m.decide(now, long) || !m.decide(now.Add(mergeLinger-1), idle) || m.decide(now.Add(mergeLinger), idle) {
-		t.Error("merging does not begin or end")
+	now, bytes := time.UnixMilli(0), int64(0)
+	// pass lets time pass in which so many bytes per second come through.
+	pass := func(d time.Duration, rate float64, b client.Backlog) bool {
+		merge := false
+		for range d / (100 * time.Millisecond) {
+			now, bytes = now.Add(100*time.Millisecond), bytes+int64(rate/10)
+			merge = m.decide(now, b, bytes)
+		}
+		return merge
+	}
+	if pass(time.Minute, 1e6, short) || pass(mergeMeasure, 1e6, long) || !pass(time.Second, 1e6, long) {
+		t.Error("it is not tried when batches crawl, or too early")
+	}
+	if pass(mergeSettle+mergeMeasure, 1.2e6, long) || pass(mergeRest/2, 1e6, long) {
+		t.Error("what brings little is not left")
+	}
+	if pass(mergeRest/2+mergeMeasure, 1e6, long); !pass(mergeSettle+mergeMeasure+time.Second, 5e6, idle) || !pass(mergeFor/2, 5e6, idle) {
+		t.Error("what proves is left")
+	}
+	if pass(mergeFor/2+time.Second, 5e6, idle) {
+		t.Error("it is not found out again whether it is worth it")
 	}
 
 	r := newLaneRig(t)
-	r.ctx.backlog = long
+	r.ctx.backlog = idle
+	r.ctx.backlog.Batches = 2
+	r.tk.parts[connect.TopicPartition{Topic: "in"}].way.merging = merging{state: proved, since: time.Now()}
 	var batches [][]byte
 	for o := int64(0); o < 30; o += 3 {
 		batches = append(batches, batchOf(run(o, o+2)...))
@@ -354,6 +374,44 @@ func TestLimitsHoldBatchesUp(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAPartitionDoesNotFillTheProducer has more fetched than a producer that is busy takes.
+func TestAPartitionDoesNotFillTheProducer(t *testing.T) {
+	r := newLaneRig(t)
+	released := false
+	var data []byte
+	for o := range int64(40) {
+		data = append(data, batchOf(recAt(o))...)
+	}
+	r.f.fetched <- []client.FetchedBatches{{Topic: "in", From: 0, End: -1, Data: data, Hold: client.NewHold(func() { released = true })}}
+	sent := 0
+	take := func(waiting, want int) {
+		t.Helper()
+		r.ctx.backlog = client.Backlog{InFlight: 5, Most: 5, Batches: waiting, RoundTrip: time.Millisecond}
+		out, err := r.tk.PollBatches(t.Context())
+		if err != nil || len(out) != want {
+			t.Fatalf("%s with %d waiting: %v", offsets(out), waiting, err)
+		}
+		for i := range out {
+			if o := out[i].Runs[0].From; o != int64(sent) {
+				t.Fatalf("%d instead of %d", o, sent)
+			}
+			sent++
+			out[i].Hold.Release()
+		}
+	}
+	take(0, 16)
+	take(16, 0)
+	take(10, 6)
+	take(0, 16)
+	if released {
+		t.Error("memory is given back too early")
+	}
+	take(2, 2)
+	if !released || len(r.tk.lane.held) > 0 {
+		t.Error("memory is not given back")
+	}
 }
 
 func TestAFetchFromFurtherOnIsNotTaken(t *testing.T) {

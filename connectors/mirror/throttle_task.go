@@ -107,7 +107,7 @@ func (t *task) pace(now time.Time) time.Duration {
 				pause = append(pause, tp)
 				t.slowed[tp] = now
 			}
-		case slowed && !t.lane.holds(p): // what is held of it comes first
+		case slowed && p.way.held == 0: // what is held of it comes first
 			p.count.throttled += now.Sub(since)
 			delete(t.slowed, tp)
 			if err := t.reread(tp); err != nil {
