@@ -35,13 +35,13 @@ type Reader struct {
 	timeout time.Duration // default.api.timeout.ms
 	// patience is for how long a topic may be unknown without that being an error.
 	patience time.Duration
-	log     hclog.Logger
-	memory  *budget
-	ctx     context.Context
-	cancel  context.CancelFunc
-	work    sync.WaitGroup
-	stir    chan struct{} // the keeper has something to look at
-	come    chan struct{} // Poll has something to look at
+	log      hclog.Logger
+	memory   *budget
+	ctx      context.Context
+	cancel   context.CancelFunc
+	work     sync.WaitGroup
+	stir     chan struct{} // the keeper has something to look at
+	come     chan struct{} // Poll has something to look at
 
 	mu      sync.Mutex
 	closed  bool
