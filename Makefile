@@ -50,7 +50,7 @@ demo: build ## two Kafka clusters, two workers and a mirror in one process
 
 .PHONY: bench
 bench: build ## copy the same records with connectd and a Java worker, and compare
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m $(ARGS) ./e2e/bench/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 90m $(ARGS) ./e2e/bench/...
 
 .PHONY: soak
 soak: ## copy a stream for SOAK (10m) while workers and brokers are killed and frozen at random
