@@ -95,10 +95,6 @@ func TestExactlyOnceRollout(t *testing.T) {
 	produce()
 	s.committed(t, broker.Bootstrap, "S.in", enabled)
 
-	java.Stop() // ours leads again
-	awaitTasks(t, ours.url, "m", 4, ours.id)
-	produce()
-	s.committed(t, broker.Bootstrap, "S.in", enabled)
 	counts := 0
 	recs, err := readTopic(t.Context(), t, broker.Bootstrap, "eos-configs", true)
 	if err != nil {
