@@ -87,6 +87,18 @@ type PartitionProgress struct {
 	// Batches counts the source's batches that were copied as they are, Decoded those that had to be decoded and encoded anew,
 	// since the task started.
 	Batches, Decoded int64
+	// SourceCluster and TargetCluster are the aliases of the clusters between which the task copies; empty for a task that does not.
+	SourceCluster, TargetCluster string
+	// Records and Bytes count what was copied since the task started. Bytes are those of BytesPerSecond.
+	Records, Bytes int64
+	// AgeMs is how old records were when they were read, LatencyMs when they came to lie in the target, in milliseconds. Of records
+	// that were read or written together the newest counts. Nil when nothing was copied in the last minute.
+	AgeMs, LatencyMs *Spread
+}
+
+// Spread sums up values of the last minute.
+type Spread struct {
+	Last, Min, Max, Avg float64
 }
 
 // The lanes in PartitionProgress.

@@ -67,6 +67,7 @@ func (t *task) counted(now time.Time, p *partition, size int) {
 		return
 	}
 	p.count.bytes += int64(size)
+	p.aged(now)
 	t.slow.take(now, p.tp.Topic, size)
 }
 

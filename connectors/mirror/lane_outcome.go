@@ -16,6 +16,9 @@ func (t *task) BatchWritten(b *client.SourceBatch, base int64) {
 		return
 	}
 	t.acks.reached(tp, last)
+	if p := t.parts[tp]; p != nil && b.MaxTimestamp >= 0 {
+		p.delay.written(time.Now(), time.UnixMilli(b.MaxTimestamp))
+	}
 	if t.syncs != nil {
 		t.syncs.deliveredRuns(tp, b.Runs, base)
 	}

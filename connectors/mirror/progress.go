@@ -24,6 +24,7 @@ var _ connect.Progresser = (*task)(nil)
 type counters struct {
 	records, bytes int64
 	newest         time.Time     // timestamp of the newest record, zero for unknown
+	told           time.Time     // newest as it was when its age was last taken
 	throttled      time.Duration // paused for the limit of its topic
 	end            int64         // of the partition as last asked for, -1 for unknown
 
@@ -102,6 +103,8 @@ func (t *task) measure(now time.Time) {
 		}
 		pp := progressOf(now, p.next, c.end, c)
 		pp.Topic, pp.Target, pp.Partition, pp.ThrottledMs = tp.Topic, p.remote, tp.Partition, throttled.Milliseconds()
+		pp.SourceCluster, pp.TargetCluster, pp.Records, pp.Bytes = t.s.source, t.s.target, c.records, c.bytes
+		pp.AgeMs, pp.LatencyMs = p.delay.spreads(now)
 		t.tellWay(&pp, p)
 		switch k := t.parked[tp]; {
 		case k != nil:

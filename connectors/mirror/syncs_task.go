@@ -22,6 +22,9 @@ func (t *task) startSyncs() (err error) {
 // CommitRecord implements connect.RecordCommitter.
 func (t *task) CommitRecord(rec *connect.SourceRecord, md *connect.RecordMetadata) error {
 	t.acks.note(rec)
+	if md != nil {
+		t.delays.written(t.parts, rec)
+	}
 	// What a transformation sends elsewhere is not in the copy, as little as what it drops.
 	if t.syncs != nil && md != nil && md.Partition == rec.Partition && md.Topic == rec.Topic {
 		t.syncs.delivered(rec, md.Offset)

@@ -52,6 +52,8 @@ type task struct {
 	acks  acks
 	gauge gauge
 	lane  lane
+
+	delays delays
 }
 
 // partition is what the records of one partition have in common.
@@ -68,6 +70,7 @@ type partition struct {
 	reopened int64 // next when the reader was last opened anew because of this partition
 
 	count counters
+	delay delay
 	way   way
 }
 
@@ -224,6 +227,7 @@ func (t *task) turn(ctx context.Context, read func(ctx context.Context, wait tim
 		err = read(ctx, wait)
 	}
 	now := time.Now()
+	t.age(now)
 	t.tell(now)
 	t.sumUp(now)
 	t.measure(now)

@@ -46,10 +46,12 @@ type unwritten struct {
 // nextBatches polls the task for whole batches, and gives what sends them.
 func (s *Source) nextBatches(ctx context.Context) (send func() error, err error) {
 	var batches []client.SourceBatch
+	start := time.Now()
 	err = guard("PollBatches", func() error {
 		batches, err = s.whole.PollBatches(ctx)
 		return err
 	})
+	s.meter.took(start, recordsOf(batches))
 	return func() error {
 		anew, err := s.goBack()
 		if err != nil {
@@ -61,6 +63,14 @@ func (s *Source) nextBatches(ctx context.Context) (send func() error, err error)
 		}
 		return s.sendBatches(batches)
 	}, err
+}
+
+// recordsOf counts the records of batches.
+func recordsOf(batches []client.SourceBatch) (n int) {
+	for i := range batches {
+		n += int(batches[i].Records)
+	}
+	return n
 }
 
 func letGo(batches []client.SourceBatch) {
@@ -121,6 +131,7 @@ func (s *Source) submitBatches(batches []client.SourceBatch) []client.RawBatch {
 	own := make([]client.SourceBatch, len(batches))
 	copy(own, batches)
 	last := ""
+	s.meter.sent(recordsOf(batches))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg.TopicResets.changed(&s.resets) {
@@ -205,6 +216,7 @@ func (s *Source) batchesDelivered(ds []Delivery) {
 func (s *Source) settleFailures(ds []Delivery) []*client.SourceBatch {
 	tags := make([]*client.SourceBatch, len(ds))
 	var fatal error
+	all, written := 0, 0
 	s.mu.Lock()
 	for i := range ds {
 		d := &ds[i]
@@ -212,7 +224,11 @@ func (s *Source) settleFailures(ds []Delivery) []*client.SourceBatch {
 			continue
 		}
 		var cause any
-		switch b, _ := s.book.Tag(d.Seq).(*client.SourceBatch); {
+		b, _ := s.book.Tag(d.Seq).(*client.SourceBatch)
+		if b != nil {
+			all += int(b.Records)
+		}
+		switch {
 		case errors.Is(d.Err, client.ErrFatal):
 			fatal = d.Err
 		case b != nil && !errors.Is(d.Err, client.ErrPassedOver):
@@ -223,9 +239,13 @@ func (s *Source) settleFailures(ds []Delivery) []*client.SourceBatch {
 	for i := range ds {
 		if ds[i].Err == nil {
 			tags[i], _ = s.book.Tag(ds[i].Seq).(*client.SourceBatch)
+			if tags[i] != nil {
+				written += int(tags[i].Records)
+			}
 		}
 	}
 	s.mu.Unlock()
+	s.meter.settled(all+written, written)
 	if fatal != nil {
 		s.fail(fmt.Errorf("record batches could not be written to Kafka: %w", fatal))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/connectd/connectd/connect"
 )
@@ -40,13 +41,18 @@ func (s *Sink) commit(ctx context.Context, tps []connect.TopicPartition, closing
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.FlushTimeout)
 	defer cancel()
-	if err := s.consume(func(c Consumer) error { return c.Commit(ctx, changed) }); err != nil {
+	s.meter.commitSeq.Add(1)
+	start := time.Now()
+	err = s.consume(func(c Consumer) error { return c.Commit(ctx, changed) })
+	s.meter.commitDone(start, err)
+	if err != nil {
 		if !s.killed() {
 			s.log.Error("Committing offsets failed and will be tried again", "partitions", len(changed), "error", err)
 		}
 		return nil
 	}
 	maps.Copy(s.committed, changed)
+	s.count()
 	return nil
 }
 

@@ -35,9 +35,15 @@ func (s *Source) delivered(ds []Delivery) {
 	}
 	var used []string
 	var lost *Delivery
+	written := 0
 	s.mu.Lock()
 	for i := range ds {
 		d := &ds[i]
+		if d.Err == nil {
+			written++
+		} else {
+			s.undelivered()
+		}
 		if d.Err == nil || s.tol.Tolerate || s.trans.gaveUp(d.Seq) {
 			s.book.Ack(d.Seq)
 		} else if s.book.Fail(d.Seq, nil) && lost == nil {
@@ -53,6 +59,7 @@ func (s *Source) delivered(ds []Delivery) {
 	}
 	stuck := len(s.stuck) > 0
 	s.mu.Unlock()
+	s.meter.settled(len(ds), written)
 	for _, topic := range used {
 		s.cfg.TopicUsed(topic)
 	}
@@ -64,6 +71,18 @@ func (s *Source) delivered(ds []Delivery) {
 	}
 	if s.tol.Tolerate && s.tol.Log {
 		s.logLost(ds)
+	}
+}
+
+// undelivered counts a record that could not be delivered.
+func (s *Source) undelivered() {
+	c := &s.meter.errors
+	c.failed(false)
+	switch {
+	case !s.tol.Tolerate:
+		c.errors.Add(1)
+	case s.tol.Log:
+		c.logged.Add(1)
 	}
 }
 
@@ -224,7 +243,9 @@ func (s *Source) commit() {
 	s.mu.Unlock()
 	if len(pairs) > 0 {
 		ctx, cancel := context.WithTimeout(s.hard, s.cfg.FlushTimeout)
+		start := time.Now()
 		err := s.cfg.Offsets.Set(ctx, s.cfg.ID.Connector, pairs)
+		s.meter.committed(start, err)
 		cancel()
 		if err != nil {
 			s.mu.Lock()
@@ -276,6 +297,7 @@ func (s *Source) finish() {
 	}
 	s.stopTask()
 	s.closeProducer()
+	s.meter.active.Store(0)
 	if s.cfg.Chain != nil {
 		if err := guard("Close of a transformation", s.cfg.Chain.Close); err != nil {
 			s.log.Warn("Closing the transformations failed", "error", err)

@@ -82,7 +82,8 @@ var errSkip = errors.New("record skipped")
 // tolerance carries out an ErrorPolicy.
 type tolerance struct {
 	ErrorPolicy
-	log hclog.Logger
+	log    hclog.Logger
+	counts *errorCounts
 }
 
 // place describes a record without its contents.
@@ -90,13 +91,15 @@ type place func() string
 
 // failed takes a first failure of op and decides: nil once a further try succeeded, errSkip, or the error that fails the
 // task. Waits end with ctx.
-func (t *tolerance) failed(ctx context.Context, at stage, err error, where place, op func() error) error {
+func (t *tolerance) failed(ctx context.Context, at stage, err error, where place, op func() error) (outcome error) {
 	if op != nil && connect.IsRetriable(err) {
 		err = t.retry(ctx, err, op)
 	}
 	if err == nil {
 		return nil
 	}
+	t.counts.failed(false)
+	defer func() { t.counts.settled(t.Log && !errors.As(err, new(*PanicError)), errors.Is(outcome, errSkip)) }()
 	var p *PanicError
 	if errors.As(err, &p) {
 		return err
@@ -133,6 +136,7 @@ func (t *tolerance) retry(ctx context.Context, err error, op func() error) error
 		if !sleep(ctx, wait) {
 			return err
 		}
+		t.counts.failed(true)
 		if err = op(); err == nil || !connect.IsRetriable(err) {
 			return err
 		}

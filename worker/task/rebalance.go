@@ -36,6 +36,7 @@ func (s *Sink) rebalanced(f func(*Sink) error) error {
 func (s *Sink) assigned(ctx context.Context, tps []connect.TopicPartition) error {
 	for _, tp := range tps {
 		s.owned[tp] = true
+		s.meter.partitions.Store(int64(len(s.owned)))
 		pos, err := s.consumer.Position(tp)
 		if err != nil {
 			return fmt.Errorf("position of %s-%d: %w", tp.Topic, tp.Partition, err)
@@ -88,5 +89,7 @@ func (s *Sink) revoked(ctx context.Context, tps []connect.TopicPartition, lost b
 		delete(s.ctx.rewinds, tp)
 	}
 	s.batch.drop(tps)
+	s.meter.partitions.Store(int64(len(s.owned)))
+	s.count()
 	return err
 }

@@ -66,6 +66,7 @@ type Sink struct {
 	put       map[connect.TopicPartition]int64 // next offset after what was put
 	committed map[connect.TopicPartition]int64
 
+	meter sinkMeter
 	batch sinkBatch
 	conv  sinkConverting
 	seen  map[string]bool // topics tracked
@@ -96,7 +97,7 @@ func StartSink(ctx context.Context, cfg SinkConfig) *Sink {
 	if s.log == nil {
 		s.log = hclog.NewNullLogger()
 	}
-	s.tol = tolerance{ErrorPolicy: cfg.Errors, log: s.log}
+	s.tol = tolerance{ErrorPolicy: cfg.Errors, log: s.log, counts: &s.meter.errors}
 	s.conv = newSinkConverting(cfg.Converters, cfg.Chain, &s.tol, s.track)
 	s.ctx = sinkContext{s: s, paused: map[connect.TopicPartition]bool{}}
 	go s.run(life{
@@ -269,10 +270,13 @@ func (s *Sink) deliver() error {
 		return nil
 	}
 	recs := slices.Clone(s.batch.recs) // the task's own: the batch may be needed again
+	start := time.Now()
 	err := guard("Put", func() error { return s.task.Put(s.hard, recs) })
 	switch {
 	case err == nil:
+		s.meter.put(start, len(recs))
 		s.batch.done(s.put)
+		s.count()
 		if !s.redelivering {
 			return nil
 		}

@@ -57,6 +57,8 @@ func (s *Sink) take(recs []ConsumedRecord) error {
 	if s.batch.next == nil {
 		s.batch.next = make(map[connect.TopicPartition]int64)
 	}
+	before := len(s.batch.recs)
+	defer func() { s.meter.took(len(recs), len(s.batch.recs)-before) }()
 	return guard("a converter or transformation", func() error {
 		var at connect.TopicPartition
 		var next int64 // written at the end of each run of one partition: a map write per record would cost

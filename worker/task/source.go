@@ -110,6 +110,7 @@ type Source struct {
 	mds      []connect.RecordMetadata
 	batches  []*sentBatch // free ones, guarded by mu
 
+	meter      sourceMeter
 	committing sync.WaitGroup
 	finishing  chan struct{} // closed when the loop has ended
 }
@@ -155,7 +156,7 @@ func StartSource(ctx context.Context, cfg SourceConfig) *Source {
 	if s.cfg.Member == nil {
 		s.cfg.Member = func() bool { return true }
 	}
-	s.tol = tolerance{ErrorPolicy: cfg.Errors, log: s.log}
+	s.tol = tolerance{ErrorPolicy: cfg.Errors, log: s.log, counts: &s.meter.errors}
 	s.conv = newConverting(cfg.Converters, cfg.Chain, &s.tol)
 	go s.run(life{
 		log: s.log, report: cfg.Report, start: s.start, finish: s.finish, reap: s.reap,
@@ -291,10 +292,12 @@ func (s *Source) between() error {
 // nextRecords polls the task, and gives what sends the records.
 func (s *Source) nextRecords(ctx context.Context) (send func() error, err error) {
 	var recs []connect.SourceRecord
+	start := time.Now()
 	err = guard("Poll", func() error {
 		recs, err = s.task.Poll(ctx)
 		return err
 	})
+	s.meter.took(start, len(recs))
 	return func() error {
 		anew, err := s.goBack()
 		if err != nil {
@@ -343,6 +346,7 @@ func (s *Source) submit(recs []connect.SourceRecord, out []ProducerRecord) {
 		batch = s.batch(recs, out)
 	}
 	last := ""
+	s.meter.sent(len(out))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg.TopicResets.changed(&s.resets) {

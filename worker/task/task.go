@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/cluster"
@@ -87,11 +88,13 @@ type control struct {
 	// interrupt cancels the wait, poll or consume that must notice a change of target; nil when nothing waits.
 	interrupt context.CancelFunc
 
-	done chan struct{}
+	done  chan struct{}
+	times timeline
 }
 
 func newControl(ctx context.Context, target cluster.TargetState) *control {
 	c := &control{target: target, done: make(chan struct{})}
+	c.times.enter(cluster.Unassigned, time.Now())
 	if target == "" {
 		c.target = cluster.TargetStarted
 	}
@@ -173,6 +176,7 @@ func (c *control) awaitUnpause() bool {
 
 // report passes a state on, unless the runner was killed: a newer instance may have taken over by then.
 func (c *control) report(r Report, state cluster.State, err error) {
+	c.times.enter(state, time.Now())
 	if r != nil && !c.killed() {
 		r(state, err)
 	}

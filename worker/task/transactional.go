@@ -196,9 +196,14 @@ func (s *Source) endTransaction(how ending) error {
 				return err
 			}
 		}
+		start := time.Now()
 		pairs, err = t.commit(s.drain)
+		if open || err != nil || len(pairs) > 0 {
+			s.meter.committed(start, err)
+		}
 		return err
 	})
+	s.meter.transacted(err == nil && how != abortIt)
 	if err != nil {
 		if lost := s.failure(); lost != nil && !t.ended {
 			return lost // says why
