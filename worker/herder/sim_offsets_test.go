@@ -53,3 +53,9 @@ func (s *sim) checkAlteration(id Work) {
 		s.problems = append(s.problems, fmt.Sprintf("%s starts while its offsets are changed", id))
 	}
 }
+
+func stateFor(t cluster.TargetState) cluster.State {
+	return map[cluster.TargetState]cluster.State{
+		cluster.TargetStarted: cluster.Running, cluster.TargetPaused: cluster.Paused, cluster.TargetStopped: cluster.Stopped,
+	}[t]
+}

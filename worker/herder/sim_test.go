@@ -187,12 +187,6 @@ func (w *simWorker) refuse(id ReplyID) {
 	w.replied(Reply{To: id, Err: cluster.Errorf(cluster.CodeInternal, "Worker is shutting down")})
 }
 
-func stateFor(t cluster.TargetState) cluster.State {
-	return map[cluster.TargetState]cluster.State{
-		cluster.TargetStarted: cluster.Running, cluster.TargetPaused: cluster.Paused, cluster.TargetStopped: cluster.Stopped,
-	}[t]
-}
-
 func (w *simWorker) start(e StartWork) {
 	s := w.sim
 	if o := s.owner[e.Work]; o != nil {
