@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"time"
 
+	"github.com/connectd/connectd/internal/metrics"
 	"github.com/hashicorp/go-hclog"
 )
 
@@ -22,6 +23,9 @@ type Config struct {
 	Logger hclog.Logger
 	// Version is connectd's own, for the header "Server: connectd/<version>".
 	Version string
+
+	// Metrics writes what GET /metrics answers; by default one that knows Version only.
+	Metrics *metrics.Exposer
 
 	// Listeners are the property listeners, e.g. "http://:8083" or "https://[::1]:8443". None: Handler alone is used.
 	Listeners []string
@@ -61,6 +65,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Version == "" {
 		c.Version = "dev"
+	}
+	if c.Metrics == nil {
+		c.Metrics = metrics.NewExposer(c.Version, "", "")
 	}
 	if c.AdminTLS == nil {
 		c.AdminTLS = c.TLS

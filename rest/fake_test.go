@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/connectd/connectd/internal/cluster"
+	"github.com/connectd/connectd/internal/metrics"
 	"github.com/connectd/connectd/rest/api"
 )
 
@@ -37,6 +38,7 @@ type fakeHerder struct {
 	offsets   []api.ConnectorOffset
 	message   string
 	progress  *Progress
+	metrics   *metrics.Snapshot
 }
 
 // call is one call of the herder: method, name and the other arguments.
@@ -68,6 +70,14 @@ func (h *fakeHerder) take() []call {
 func (h *fakeHerder) ServerInfo() api.ServerInfo {
 	_ = h.called(context.Background(), "ServerInfo", "")
 	return h.server
+}
+
+func (h *fakeHerder) Metrics(ctx context.Context) *metrics.Snapshot {
+	_ = h.called(ctx, "Metrics", "")
+	if h.metrics == nil {
+		return &metrics.Snapshot{}
+	}
+	return h.metrics
 }
 
 func (h *fakeHerder) Health(ctx context.Context) error { return h.called(ctx, "Health", "") }

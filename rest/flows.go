@@ -46,6 +46,7 @@ func NewFlows(cfg Config) (*Flows, error) {
 	r.Mount("/{source}/{target}/connectors", f.toFlow(func(fs *flowServer) http.Handler { return fs.connectors }))
 	r.Mount("/{source}/{target}/health", f.toFlow(func(fs *flowServer) http.Handler { return fs.health }))
 	r.Mount("/health", s.router([]route{{method: http.MethodGet, pattern: "/", handler: f.allHealthy}}))
+	r.Mount(metricsPath, s.router([]route{{method: http.MethodGet, pattern: "/", anyAnswer: true, handler: f.allMetrics}}))
 	s.main = s.wrap(r, true)
 	return f, nil
 }
@@ -107,14 +108,18 @@ func (f *Flows) toFlow(part func(*flowServer) http.Handler) http.Handler {
 
 // allHealthy is the health of the process: that of its least healthy worker.
 func (f *Flows) allHealthy(q *request) (*response, error) {
-	f.mu.Lock()
-	var herders []Herder
-	for _, fs := range f.flows {
-		herders = append(herders, fs.herder)
-	}
-	f.mu.Unlock()
-	s := f.view(flowsHealth{herders: herders})
+	s := f.view(flowsHealth{herders: f.herders()})
 	return s.health(q)
+}
+
+// herders are those of all flows.
+func (f *Flows) herders() (out []Herder) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, fs := range f.flows {
+		out = append(out, fs.herder)
+	}
+	return out
 }
 
 // flowsHealth joins the health of several workers.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/connectd/connectd/internal/cluster"
+	"github.com/connectd/connectd/internal/metrics"
 	"github.com/connectd/connectd/rest/api"
 )
 
@@ -63,6 +64,9 @@ type Herder interface {
 
 	// ConnectorProgress is GET progress, as far as this worker knows.
 	ConnectorProgress(ctx context.Context, name string) (*Progress, error)
+
+	// Metrics is what is measured on this worker, for Prometheus. It waits a second at most, and for nothing but code of tasks.
+	Metrics(ctx context.Context) *metrics.Snapshot
 
 	// ConnectorOffsets is GET offsets: those stored for a source, or committed by a sink's consumer group.
 	ConnectorOffsets(ctx context.Context, name string) ([]api.ConnectorOffset, error)

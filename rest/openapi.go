@@ -25,6 +25,8 @@ type operation struct {
 	body any
 	// answers are the successes: by status, a value of the type of the body, nil for none.
 	answers map[int]any
+	// media is the type of answers that are text, empty for JSON.
+	media string
 	// failures are the statuses with an ErrorBody that are worth a word.
 	failures map[int]string
 	// location tells that 201 comes with a Location.
@@ -152,6 +154,9 @@ func (op operation) responses(schemas *schemas) object {
 		answer := object{"description": http.StatusText(status)}
 		if body != nil {
 			answer["content"] = jsonContent(schemas.of(body))
+		}
+		if op.media != "" {
+			answer["content"] = object{op.media: object{"schema": object{"type": "string"}}}
 		}
 		if op.location && status == http.StatusCreated {
 			answer["headers"] = object{"Location": object{"schema": object{"type": "string", "format": "uri"}}}

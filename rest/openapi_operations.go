@@ -40,6 +40,11 @@ var operations = map[string]operation{
 		id: "getHealth", tag: workerTag, summary: "Whether the worker has started and answers",
 		answers: map[int]any{200: api.HealthStatus{}, 500: api.HealthStatus{}, 503: api.HealthStatus{}},
 	},
+	"GET " + metricsPath: {
+		id: "getMetrics", tag: workerTag, summary: "What was measured on this worker, for Prometheus",
+		description: "An addition of connectd. Accept chooses among the formats that Prometheus takes.",
+		media:       "text/plain", answers: map[int]any{200: nil},
+	},
 	"GET " + openAPIPath: {
 		id: "getOpenAPI", tag: workerTag, summary: "This document", answers: map[int]any{200: free{}},
 	},

@@ -17,7 +17,9 @@ type route struct {
 	body bool
 	// consumes tells that a Content-Type other than JSON is refused, with a body or without.
 	consumes bool
-	access   access
+	// anyAnswer tells that the answer is not JSON: Accept rules nothing out.
+	anyAnswer bool
+	access    access
 }
 
 // access tells whether a route asks for credentials, where the worker has basic authentication.
@@ -82,7 +84,7 @@ func (rt route) refuses(r *http.Request) int {
 		}
 	}
 	accept := strings.Join(r.Header.Values("Accept"), ",")
-	if strings.TrimSpace(accept) == "" {
+	if rt.anyAnswer || strings.TrimSpace(accept) == "" {
 		return 0
 	}
 	for part := range strings.SplitSeq(accept, ",") {

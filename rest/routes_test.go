@@ -18,6 +18,7 @@ var allRoutes = `
 GET    /
 GET    /health
 GET    /openapi.json
+GET    /metrics/
 GET    /connectors/
 POST   /connectors/
 DELETE /connectors/{connector}
@@ -52,6 +53,10 @@ GET    /admin/loggers/{logger}
 PUT    /admin/loggers/{logger}
 `
 
+var apartRoutes = adminRoutes + `
+GET    /metrics/
+`
+
 func TestRouteTable(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
@@ -60,7 +65,7 @@ func TestRouteTable(t *testing.T) {
 	}{
 		{"admin on the same listeners", nil, allRoutes + adminRoutes, ""},
 		{"no admin", []string{}, allRoutes, ""},
-		{"admin apart", []string{"http://127.0.0.1:0"}, allRoutes, adminRoutes},
+		{"admin apart", []string{"http://127.0.0.1:0"}, allRoutes, apartRoutes},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newTestServer(t, Config{Herder: &fakeHerder{}, AdminListeners: tc.admin})

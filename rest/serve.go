@@ -30,6 +30,9 @@ type response struct {
 	stream streamed
 	// location is a path that becomes an absolute Location.
 	location string
+	// write writes a body of another kind as it is made, contentType is its kind.
+	write       func(io.Writer) error
+	contentType string
 	// raw is another worker's answer, passed on as it came.
 	raw *rawBody
 }
@@ -169,6 +172,13 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, resp *response) {
 		w.WriteHeader(resp.status)
 		if r.Method != http.MethodHead {
 			_, _ = resp.stream.WriteTo(w) // as below
+		}
+		return
+	case resp.write != nil:
+		h.Set("Content-Type", resp.contentType)
+		w.WriteHeader(resp.status)
+		if r.Method != http.MethodHead {
+			_ = resp.write(w) // as below
 		}
 		return
 	case resp.raw != nil:

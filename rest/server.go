@@ -91,6 +91,7 @@ func (s *Server) routes() chi.Router {
 	} {
 		r.Mount(rt.pattern, rt.router)
 	}
+	r.Mount(metricsPath, s.router(s.metricsRoutes(withCredentials)))
 	if s.cfg.AdminListeners == nil {
 		r.Mount("/admin/loggers", s.loggersRouter(withCredentials))
 	}
@@ -101,6 +102,7 @@ func (s *Server) routes() chi.Router {
 func (s *Server) adminRoutes() chi.Router {
 	r := s.emptyRouter()
 	r.Mount("/admin/loggers", s.loggersRouter(open))
+	r.Mount(metricsPath, s.router(s.metricsRoutes(open)))
 	return r
 }
 

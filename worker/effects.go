@@ -101,6 +101,7 @@ func (w *Worker) startWork(e herder.StartWork) {
 	r.build = func(ctx context.Context, target cluster.TargetState, report task.Report) (task.Handle, error) {
 		return w.build(ctx, e, target, report)
 	}
+	r.began = func(ok bool) { w.meter.started(e.Work, ok, time.Now()) }
 	w.runnersMu.Lock()
 	w.runners[e.Work] = r
 	w.runnersMu.Unlock()

@@ -29,6 +29,9 @@ type runner struct {
 	stopIt chan struct{}
 	built  chan struct{} // closed when build has returned
 
+	lately lately
+	began  func(ok bool) // told once how the start went; nil for nobody
+
 	mu     sync.Mutex
 	target cluster.TargetState
 	handle task.Handle // nil until built
@@ -40,6 +43,7 @@ type runner struct {
 
 // report passes on what the runner of a plugin says.
 func (r *runner) report(s cluster.State, err error) {
+	r.entered(s)
 	ev := herder.Reported{Work: r.work, Incarnation: r.inc, State: s}
 	if err != nil {
 		ev.Trace = err.Error()
@@ -94,6 +98,7 @@ func (r *runner) start(ctx context.Context) {
 	r.mu.Unlock()
 	h, err := r.guarded(ctx, target)
 	if err != nil {
+		r.entered(cluster.Failed)
 		r.post(herder.Reported{Work: r.work, Incarnation: r.inc, State: cluster.Failed, Trace: err.Error(), Unmade: true})
 		return
 	}
@@ -142,6 +147,20 @@ func (r *runner) running(ctx context.Context) task.Handle {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.handle
+}
+
+// present is the handle without a wait, nil while there is none.
+func (r *runner) present() task.Handle {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.handle
+}
+
+// entered notes a state that was reached.
+func (r *runner) entered(s cluster.State) {
+	if r.lately.enter(s) && r.began != nil {
+		r.began(s == cluster.Running)
+	}
 }
 
 func (r *runner) requestStop() {

@@ -14,6 +14,7 @@ import (
 	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/cluster"
+	"github.com/connectd/connectd/internal/metrics"
 	"github.com/connectd/connectd/rest"
 	"github.com/connectd/connectd/storage"
 	"github.com/connectd/connectd/storage/configlog"
@@ -103,6 +104,7 @@ type Worker struct {
 	loop      *loop
 	view      latest[herder.View]
 	listing   listing
+	meter     meter
 
 	// life ends when the worker has stopped: whatever still runs then is abandoned.
 	life    context.Context
@@ -142,6 +144,7 @@ func (w *Worker) listen(ctx context.Context) error {
 		Herder: w, Logger: w.cfg.Logs.Named("rest"), Version: w.cfg.Version,
 		Listeners: texts(conf.Listeners), TLS: w.cfg.TLS, AdminTLS: w.cfg.AdminTLS, ClientTLS: w.cfg.ClientTLS,
 		BasicAuth:   w.cfg.BasicAuth,
+		Metrics:     metrics.NewExposer(w.cfg.Version, w.cfg.Commit, KafkaVersion),
 		AllowOrigin: conf.AllowOrigin, AllowMethods: conf.AllowMethods,
 		ResponseHeaders:      w.cfg.Conf.Values.String("response.http.headers.config"),
 		NoTopicTracking:      !w.cfg.Conf.TopicTrackingEnable,
@@ -347,7 +350,11 @@ func (w *Worker) work(ctx context.Context, serving <-chan error) error {
 	})
 	w.view.set(machine.View()) // before any request asks for it
 	w.mu.Lock()
-	w.loop = newLoop(machine, w.cfg.Logs.Named("herder"), w.do, w.viewed())
+	viewed := w.viewed()
+	w.loop = newLoop(machine, w.cfg.Logs.Named("herder"), w.do, func(v herder.View) {
+		w.meter.viewed(v, time.Now())
+		viewed(v)
+	})
 	w.started = true
 	w.mu.Unlock()
 
@@ -424,6 +431,7 @@ func (w *Worker) pumpGroup(fatal chan<- error) {
 				fail(fatal, err)
 				continue
 			}
+			w.meter.assigned(time.Now())
 			w.loop.post(herder.Assigned{
 				Generation: ev.Generation, MemberID: ev.MemberID, Protocol: p, Assignment: ev.Assignment,
 			})

@@ -51,8 +51,8 @@ type Connector struct {
 
 // TaskCounts tells what the tasks of a connector on this worker are doing.
 type TaskCounts struct {
-	Connector                                                         string
-	Total, Running, Paused, Failed, Unassigned, Destroyed, Restarting int
+	Connector                                              string
+	Total, Running, Paused, Failed, Unassigned, Restarting int
 }
 
 // Task is a task that runs on the worker, or has failed there.

@@ -92,7 +92,7 @@ func known(n int64) float64 {
 	return float64(n)
 }
 
-func flag(is bool) float64 {
+func oneIf(is bool) float64 {
 	if is {
 		return 1
 	}

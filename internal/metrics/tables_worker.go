@@ -72,13 +72,16 @@ var rebalance = table[Worker]{
 	families: []family[Worker]{
 		value("epoch", "The generation of the group, as this worker knows it.", whole(func(w *Worker) int32 { return w.Epoch })),
 		value("completed_rebalances_total", "The number of rebalances that this worker has completed.", whole(func(w *Worker) int64 { return w.Rebalances })),
-		value("rebalancing", "1 while this worker is not settled in its group, 0 otherwise.", func(w *Worker) float64 { return flag(w.Rebalancing) }),
+		value("rebalancing", "1 while this worker is not settled in its group, 0 otherwise.", func(w *Worker) float64 { return oneIf(w.Rebalancing) }),
 		value("rebalance_max_time_ms", "The longest rebalance of the last minute, in ms.",
 			spread(func(w *Worker) *measure.Spread { return w.RebalanceMs }, highest)),
 		value("rebalance_avg_time_ms", "The mean time of the rebalances of the last minute, in ms.",
 			spread(func(w *Worker) *measure.Spread { return w.RebalanceMs }, mean)),
 		value("time_since_last_rebalance_ms", "How long the last rebalance of this worker is past, in ms.", func(w *Worker) float64 {
-			return known(w.SinceRebalance.Milliseconds())
+			if w.SinceRebalance < 0 {
+				return math.NaN()
+			}
+			return float64(w.SinceRebalance.Milliseconds())
 		}),
 	},
 }
@@ -110,7 +113,6 @@ var taskCounts = table[TaskCounts]{
 		inState("paused", func(c *TaskCounts) int { return c.Paused }),
 		inState("failed", func(c *TaskCounts) int { return c.Failed }),
 		inState("unassigned", func(c *TaskCounts) int { return c.Unassigned }),
-		inState("destroyed", func(c *TaskCounts) int { return c.Destroyed }),
 		inState("restarting", func(c *TaskCounts) int { return c.Restarting }),
 	},
 }
@@ -135,7 +137,7 @@ var connectors = table[Connector]{
 var own = table[Worker]{
 	prefix: "connectd_worker_", rows: ofWorkers, of: noLabels[Worker],
 	families: []family[Worker]{
-		value("leader", "1 while this worker leads its group, 0 otherwise.", func(w *Worker) float64 { return flag(w.Leader) }),
+		value("leader", "1 while this worker leads its group, 0 otherwise.", func(w *Worker) float64 { return oneIf(w.Leader) }),
 	},
 }
 

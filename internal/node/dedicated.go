@@ -16,6 +16,7 @@ import (
 	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/connectors/mirror"
 	"github.com/connectd/connectd/internal/configprovider"
+	"github.com/connectd/connectd/internal/metrics"
 	"github.com/connectd/connectd/internal/mm2conf"
 	"github.com/connectd/connectd/rest"
 	"github.com/connectd/connectd/worker"
@@ -102,6 +103,7 @@ func (m *Mirror) serve(ctx context.Context, conf *mm2conf.Config, o Options) (*w
 	}
 	m.rest, err = rest.NewFlows(rest.Config{
 		Logger: o.Logger.Named("rest"), Version: o.Version, Listeners: listeners, TLS: wc.TLS, ClientTLS: wc.ClientTLS,
+		Metrics:     metrics.NewExposer(o.Version, o.Commit, worker.KafkaVersion),
 		AllowOrigin: rc.AllowOrigin, AllowMethods: rc.AllowMethods, ResponseHeaders: props["response.http.headers.config"],
 	})
 	if err != nil {
