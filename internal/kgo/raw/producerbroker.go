@@ -17,15 +17,17 @@ type outBroker struct {
 	wake chan struct{}
 
 	// What follows is the producer's lock's.
-	conn   *Conn
-	number uint64 // of the connection, among all of the producer
-	ring   []*lane
-	ready  int       // bytes of the batches whose turn comes next, one of each lane
-	since  time.Time // something is ready
-	flying int       // requests
-	trips  shortest
-	timer  *time.Timer
-	err    error // why there is no connection
+	conn    *Conn
+	number  uint64 // of the connection, among all of the producer
+	ring    []*lane
+	ready   int       // bytes of the batches whose turn comes next, one of each lane
+	since   time.Time // something is ready
+	flying  int       // requests
+	trips   shortest
+	probing bool
+	probed  time.Time
+	timer   *time.Timer
+	err     error // why there is no connection
 }
 
 const (
@@ -157,7 +159,6 @@ func (b *outBroker) sendOne() {
 		b := req.items[i].batch
 		rawbatch.Patch(b.Of.Bytes, b.ID.Producer, b.ID.Epoch, b.Seq, p.txn != nil, b.Of.BodyCRC)
 	}
-	req.began = time.Now()
 	reply := func(resp kmsg.Response, hold *client.Hold, err error) { b.answered(req, resp, hold, err) }
 	if err := b.conn.Send(req, reply); err != nil {
 		b.answered(req, nil, nil, err)
@@ -200,6 +201,7 @@ func (b *outBroker) fill() *produceRequest {
 		return nil
 	}
 	b.flying++
+	b.probe()
 	req.sort()
 	return req
 }
@@ -216,12 +218,9 @@ func (b *outBroker) shift() {
 // answered takes in what became of a request. It runs on the connection's goroutine.
 func (b *outBroker) answered(req *produceRequest, resp kmsg.Response, hold *client.Hold, err error) {
 	p := b.p
-	took := time.Since(req.began)
 	p.mu.Lock()
 	b.flying--
-	if err == nil {
-		b.trips.took(time.Now(), took)
-	} else {
+	if err != nil {
 		b.err = err
 	}
 	var stale []string
@@ -250,30 +249,4 @@ func (b *outBroker) answered(req *produceRequest, resp kmsg.Response, hold *clie
 	if p.txn != nil {
 		signal(p.txn.moved)
 	}
-}
-
-// shortest follows the shortest round trip of the last while: longer ones say how busy a broker is, not how far away.
-type shortest struct {
-	now, before time.Duration // of this period and the one before; 0 for none
-	since       time.Time
-}
-
-const tripsPeriod = 15 * time.Second
-
-// took takes a round trip in.
-func (s *shortest) took(at time.Time, d time.Duration) {
-	if at.Sub(s.since) >= tripsPeriod {
-		s.before, s.now, s.since = s.now, 0, at
-	}
-	if s.now == 0 || d < s.now {
-		s.now = d
-	}
-}
-
-// get is the shortest one, 0 if there was none.
-func (s *shortest) get() time.Duration {
-	if s.before > 0 && (s.now == 0 || s.before < s.now) {
-		return s.before
-	}
-	return s.now
 }

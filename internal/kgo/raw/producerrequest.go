@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"net"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -25,7 +24,6 @@ const (
 type produceRequest struct {
 	kmsg.ProduceRequest // its head; Topics stay empty
 	items               []outItem
-	began               time.Time
 }
 
 var _ Gathered = (*produceRequest)(nil)
