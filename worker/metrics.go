@@ -42,13 +42,15 @@ func (w *Worker) Metrics(ctx context.Context) *metrics.Snapshot {
 		s.look(now)
 		asked = append(asked, s)
 	}
-	askProgress(ctx, asked)
+	askProgress(ctx, now, asked)
 	for _, s := range asked {
 		out.Tasks = append(out.Tasks, s.task)
 		for i := range s.parts {
 			out.Partitions = append(out.Partitions, partitionMetrics(s.work(), &s.parts[i]))
 		}
-		out.Checkpoints = append(out.Checkpoints, s.checkpoints...)
+		for _, l := range s.latencies {
+			out.Checkpoints = append(out.Checkpoints, metrics.Checkpoint{Connector: s.work().Connector, CheckpointLatency: l})
+		}
 	}
 	out.Counts = w.taskCounts(asked)
 	return out
@@ -64,11 +66,11 @@ func (w *Worker) sortedRunners() []*runner {
 
 // runnerStats gathers what a task tells.
 type runnerStats struct {
-	runner      *runner
-	task        metrics.Task
-	source      *task.Source // nil for others
-	parts       []connect.PartitionProgress
-	checkpoints []metrics.Checkpoint
+	runner    *runner
+	task      metrics.Task
+	source    *task.Source // nil for others
+	parts     []connect.PartitionProgress
+	latencies []measure.CheckpointLatency
 }
 
 func (s *runnerStats) work() cluster.TaskID { return s.runner.work }
@@ -87,7 +89,7 @@ func (s *runnerStats) look(now time.Time) {
 }
 
 // askProgress asks all tasks at once, as each has code of its own that may hang.
-func askProgress(ctx context.Context, tasks []*runnerStats) {
+func askProgress(ctx context.Context, now time.Time, tasks []*runnerStats) {
 	ctx, cancel := context.WithTimeout(ctx, progressWait)
 	defer cancel()
 	var asking sync.WaitGroup
@@ -96,6 +98,7 @@ func askProgress(ctx context.Context, tasks []*runnerStats) {
 			continue
 		}
 		asking.Go(func() { s.parts, _ = s.source.Progress(ctx) })
+		asking.Go(func() { s.latencies = s.source.CheckpointLatencies(ctx, now) })
 	}
 	asking.Wait()
 }

@@ -36,6 +36,8 @@ type checkpointTask struct {
 	present map[string]map[connect.TopicPartition]bool // what groups had on the source when it was last asked; nil if that failed
 
 	wrote checkpoints // what was committed on the target, for run
+
+	delays checkpointDelays
 }
 
 // Start implements connect.SourceTask. It waits for no broker: topics are read beside Poll.

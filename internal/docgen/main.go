@@ -104,6 +104,7 @@ func configuration() []section {
 func pages() map[string]string {
 	return map[string]string{
 		"configuration.md":   render("Configuration reference", configuration()),
+		"metrics.md":         metricsPage(),
 		"transformations.md": render("Transformations and predicates", transformations()),
 	}
 }

@@ -51,7 +51,7 @@ func sample() *Snapshot {
 			},
 			{Connector: "m", Task: 2, Source: "A", Target: "B", Topic: "t", Remote: "A.t", Partition: 7, Position: -1, End: -1, LagMs: -1, State: "copying"},
 		},
-		Checkpoints: []Checkpoint{{"c", "A", "B", "g", "A.t", 7, *s(3, 2, 5, 4)}},
+		Checkpoints: []Checkpoint{{"c", measure.CheckpointLatency{Source: "A", Target: "B", Group: "g", Topic: "A.t", Partition: 7, Ms: *s(3, 2, 5, 4)}}},
 	}
 }
 

@@ -128,10 +128,8 @@ type Partition struct {
 	Whole, Decoded   int64
 }
 
-// Checkpoint is how long a group's positions took from when they were translated until they lay in the target.
+// Checkpoint is how long a group's positions took to the target.
 type Checkpoint struct {
-	Connector                    string
-	Source, Target, Group, Topic string
-	Partition                    int32
-	LatencyMs                    measure.Spread
+	Connector string
+	measure.CheckpointLatency
 }

@@ -73,10 +73,10 @@ var checkpoints = table[Checkpoint]{
 	},
 	families: []family[Checkpoint]{
 		value("checkpoint_latency_ms", "How long the group's last position took from its translation until it lay in the target, in ms.",
-			func(c *Checkpoint) float64 { return c.LatencyMs.Last }),
-		value("checkpoint_latency_ms_min", "The lowest such time of the last minute.", func(c *Checkpoint) float64 { return c.LatencyMs.Min }),
-		value("checkpoint_latency_ms_max", "The highest such time of the last minute.", func(c *Checkpoint) float64 { return c.LatencyMs.Max }),
-		value("checkpoint_latency_ms_avg", "The mean of such times of the last minute.", func(c *Checkpoint) float64 { return c.LatencyMs.Avg }),
+			func(c *Checkpoint) float64 { return c.Ms.Last }),
+		value("checkpoint_latency_ms_min", "The lowest such time of the last minute.", func(c *Checkpoint) float64 { return c.Ms.Min }),
+		value("checkpoint_latency_ms_max", "The highest such time of the last minute.", func(c *Checkpoint) float64 { return c.Ms.Max }),
+		value("checkpoint_latency_ms_avg", "The mean of such times of the last minute.", func(c *Checkpoint) float64 { return c.Ms.Avg }),
 	},
 }
 

@@ -2,8 +2,10 @@ package task
 
 import (
 	"context"
+	"time"
 
 	"github.com/connectd/connectd/connect"
+	"github.com/connectd/connectd/internal/metrics/measure"
 )
 
 // Reconfigure hands a task the present config of its connector, if it is Reconfigurable: between two Polls, or after Start.
@@ -41,24 +43,42 @@ func (s *Source) Progress(ctx context.Context) (parts []connect.PartitionProgres
 	if !is {
 		return nil, false
 	}
-	answer := make(chan []connect.PartitionProgress, 1)
+	return asked(ctx, s, "Progress", p.Progress)
+}
+
+// CheckpointLatencies asks a task that writes checkpoints; nil for others. A task that hangs is given up when ctx ends.
+func (s *Source) CheckpointLatencies(ctx context.Context, now time.Time) []measure.CheckpointLatency {
+	s.mu.Lock()
+	p, is := s.task.(measure.CheckpointTeller)
+	is = is && s.started && !s.stopped.Load()
+	s.mu.Unlock()
+	if !is {
+		return nil
+	}
+	told, _ := asked(ctx, s, "CheckpointLatencies", func() []measure.CheckpointLatency { return p.CheckpointLatencies(now) })
+	return told
+}
+
+// asked calls code of the task, and waits for it until ctx or the task ends. A panic fails the task.
+func asked[T any](ctx context.Context, s *Source, what string, f func() T) (told T, ok bool) {
+	answer := make(chan T, 1)
 	go func() {
-		var parts []connect.PartitionProgress
-		err := guard("Progress", func() error {
-			parts = p.Progress()
+		var told T
+		err := guard(what, func() error {
+			told = f()
 			return nil
 		})
 		if err != nil {
 			s.fail(err)
 			return
 		}
-		answer <- parts
+		answer <- told
 	}()
 	select {
-	case parts = <-answer:
-		return parts, true
+	case told = <-answer:
+		return told, true
 	case <-ctx.Done():
 	case <-s.hard.Done():
 	}
-	return nil, false
+	return told, false
 }
