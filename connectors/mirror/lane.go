@@ -1,7 +1,9 @@
 package mirror
 
 import (
+	"context"
 	"math/bits"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -16,8 +18,12 @@ type lane struct {
 	ctx   client.BatchContext
 	rules rules
 	out   []client.SourceBatch
-	held  []*carrier    // what limits, or a producer that is busy, have held up, in order
-	deep  time.Duration // how long until it is worth a look whether the producer takes more of what is held; 0 for nothing held for that
+	held  []*carrier // what limits, or a producer that is busy, have held up, in order
+	deep  bool       // something is held because the producer has enough of it
+
+	// Of batches that were answered while it waits for that; written beside Poll.
+	rouse   atomic.Pointer[context.CancelFunc]
+	answers atomic.Int32
 
 	encoder rawbatch.Encoder
 }

@@ -23,10 +23,12 @@ func (t *task) PollBatches(ctx context.Context) ([]client.SourceBatch, error) {
 		if err := t.carryHeld(now); err != nil || len(t.lane.out) > 0 {
 			return err
 		}
-		if d := t.lane.deep; d > 0 {
-			wait = min(wait, d)
+		ctx, cancel := t.lane.rousable(ctx)
+		defer cancel()
+		got, err := t.whole.Poll(ctx, t.lane.within(wait))
+		if errors.Is(err, context.Canceled) && t.life.Err() == nil {
+			err = nil // there is room for what is held, or the worker has something to say, which it looks for after each poll
 		}
-		got, err := t.whole.Poll(ctx, wait)
 		if err != nil {
 			err = t.judge(ctx, err)
 		}
@@ -78,7 +80,7 @@ func (t *task) carryFetched(now time.Time, got []client.FetchedBatches) error {
 // carryHeld goes on with what limits have held up.
 func (t *task) carryHeld(now time.Time) error {
 	held := t.lane.held
-	t.lane.held, t.lane.deep = nil, 0
+	t.lane.held, t.lane.deep = nil, false
 	for _, c := range held {
 		c.p.way.held = 0
 	}
@@ -116,7 +118,7 @@ func (t *task) carry(now time.Time, c *carrier) error {
 		c.merge = c.p.way.merging.decide(now, b, c.p.count.bytes)
 		if c.room = room(b, c.merge); c.room <= 0 {
 			t.lane.hold(c)
-			t.lane.lookAgain(b)
+			t.lane.lookAgain()
 			return nil
 		}
 	}
@@ -135,7 +137,7 @@ func (t *task) carry(now time.Time, c *carrier) error {
 		c.f.From = c.p.next
 		t.lane.hold(c)
 		if !t.limited(now, c.p) {
-			t.lane.lookAgain(client.Backlog{})
+			t.lane.lookAgain()
 		}
 	default:
 		c.f.Hold.Release()
@@ -157,18 +159,43 @@ func (l *lane) hold(c *carrier) {
 	c.p.way.held++
 }
 
-// lookAgain has what is held looked at when some of a backlog is likely to have been answered.
-func (l *lane) lookAgain(b client.Backlog) {
-	d := min(max(b.RoundTrip/4, leastLook), mostLook)
-	if l.deep == 0 || d < l.deep {
-		l.deep = d
+// lookAgain has what is held looked at when some of a backlog has been answered, or after a while.
+func (l *lane) lookAgain() { l.deep = true }
+
+const (
+	// answersWorth is how many answers make it worth a look whether the producer takes more.
+	answersWorth = deepest / 2
+	mostLook     = 50 * time.Millisecond
+)
+
+// rousable gives a context that ends when it is worth a look at what is held.
+func (l *lane) rousable(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !l.deep {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	l.answers.Store(0)
+	l.rouse.Store(&cancel)
+	return ctx, func() {
+		l.rouse.Store(nil)
+		cancel()
 	}
 }
 
-const (
-	leastLook = time.Millisecond
-	mostLook  = 50 * time.Millisecond
-)
+// within bounds a wait by that for answers.
+func (l *lane) within(wait time.Duration) time.Duration {
+	if l.deep {
+		return min(wait, mostLook)
+	}
+	return wait
+}
+
+// answered counts a batch that was answered.
+func (l *lane) answered() {
+	if f := l.rouse.Load(); f != nil && l.answers.Add(1) >= answersWorth {
+		(*f)()
+	}
+}
 
 // drop gives up what is held of a partition, of all of them if it is nil.
 func (l *lane) drop(p *partition) {

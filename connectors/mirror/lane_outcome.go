@@ -11,6 +11,7 @@ import (
 
 // BatchWritten implements client.BatchSource.
 func (t *task) BatchWritten(b *client.SourceBatch, base int64) {
+	t.lane.answered()
 	tp, last, ok := placeOf(&connect.SourceRecord{SourcePartition: b.SourcePartition, SourceOffset: b.SourceOffset})
 	if !ok {
 		return
