@@ -103,6 +103,22 @@ func TestMirrorProgress(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 
+	// What a task counts begins anew with it, so that only positions are sure.
+	const many = 1e12
+	awaitMetrics(t, []*node{a, b}, map[string][2]float64{
+		"connectd_worker_leader":                                       {1, 1},
+		"connectd_mirror_position":                                     {400, 400},
+		"connectd_mirror_state copying":                                {4, 4},
+		"connectd_mirror_batches_total":                                {1, many},
+		"connectd_mirror_lane batch":                                   {4, 4},
+		"kafka_connect_mirror_mirrorsourceconnector_record_count S.in": {1, many},
+		"kafka_connect_mirror_mirrorsourceconnector_byte_count T":      {1, many},
+		"kafka_connect_source_task_source_record_poll_total m":         {1, many},
+		"kafka_connect_source_task_source_record_write_total m":        {1, many},
+		"kafka_connect_source_task_source_record_active_count m":       {0, 0},
+		"kafka_connect_worker_connector_running_task_count m":          {2, 2},
+	})
+
 	limit(t, target.Bootstrap, "S.in", "20000")
 	large := &kgo.Record{Topic: "in", Partition: 1, Value: make([]byte, 60_000)}
 	_, _ = rand.Read(large.Value) // so that it stays large when it is compressed
@@ -125,6 +141,7 @@ func TestMirrorProgress(t *testing.T) {
 			return nil
 		})
 	}
+	awaitMetrics(t, []*node{a, b}, map[string][2]float64{"connectd_mirror_state waiting": {1, 1}, "connectd_mirror_state copying": {3, 3}})
 	if code, out := mirrorStatus(t, a.url, "m"); code != 1 || !strings.Contains(out, "waiting: ") || !strings.Contains(out, "m: 1 partition waits") {
 		t.Errorf("exit %d: %s", code, out)
 	}
