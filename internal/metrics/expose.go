@@ -70,12 +70,13 @@ func (t table[T]) write(snapshots []*Snapshot, encode func(*dto.MetricFamily) er
 		return nil
 	}
 	var b builder
+	add := b.add // once: each mention of it is a new function
 	for i := range t.families {
 		f := &t.families[i]
 		b.begin(t.prefix+f.name, f.help, isCounter(f.name))
 		for _, r := range rows {
 			b.labels, b.own = r.labels, f.labels
-			f.each(r.row, b.add)
+			f.each(r.row, add)
 		}
 		if len(b.list) == 0 {
 			continue
