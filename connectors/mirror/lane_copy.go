@@ -66,7 +66,8 @@ func (t *task) carryFetched(now time.Time, got []client.FetchedBatches) error {
 		if p.next < 0 {
 			p.next = f.From
 		}
-		c := &carrier{t: t, p: p, f: *f, data: f.Data, order: rawbatch.NewOrder(f.From, f.End), filter: rawbatch.NewFilter(f.Aborted)}
+		// The end is no bound: brokers take it down before they read, and the log may have grown meanwhile.
+		c := &carrier{t: t, p: p, f: *f, data: f.Data, order: rawbatch.NewOrder(f.From, -1), filter: rawbatch.NewFilter(f.Aborted)}
 		if err := t.carry(now, c); err != nil {
 			for _, f := range got[i+1:] {
 				f.Hold.Release()

@@ -62,7 +62,8 @@ func (r *laneRig) poll(from int64, aborted []client.AbortedTxn, batches ...[]byt
 	r.t.Helper()
 	given := 0
 	hold := client.NewHold(func() { given++ })
-	r.f.fetched <- []client.FetchedBatches{{Topic: "in", From: from, End: -1, Data: slices.Concat(batches...), Aborted: aborted, Hold: hold}}
+	// The end that a broker tells may be older than its data.
+	r.f.fetched <- []client.FetchedBatches{{Topic: "in", From: from, End: from, Data: slices.Concat(batches...), Aborted: aborted, Hold: hold}}
 	out, err := r.tk.PollBatches(r.t.Context())
 	if err != nil {
 		r.t.Fatal(err)

@@ -170,7 +170,7 @@ type FetchedBatches struct {
 	Topic     string
 	Partition int32
 	// From is the offset that was asked for: records before it, of a batch that begins earlier, do not count. End is the high
-	// watermark, before which all of Data lies; -1 unknown.
+	// watermark as it was before Data was read, which may reach a little further; -1 unknown.
 	From, End int64
 	// Data is record batches as they lie in the log. The last one may be cut off. It may be written to, in place.
 	Data []byte

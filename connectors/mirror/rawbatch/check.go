@@ -56,8 +56,8 @@ type Order struct {
 	begun     bool
 }
 
-// NewOrder begins with the offset that was asked for, and with the end that the broker told of in the same answer: the high
-// watermark, which all that it hands out lies before; negative if it told of none.
+// NewOrder begins with the offset that was asked for, and with an end that all must lie before; negative for none. The high
+// watermark in the same answer is none: brokers take it down before they read, and hand out what came meanwhile.
 func NewOrder(from, end int64) Order { return Order{next: from, end: end} }
 
 // Check tells whether a batch can be the next one: the first one holds the offset asked for or lies behind it, each other one lies
