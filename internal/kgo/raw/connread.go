@@ -69,7 +69,7 @@ func (c *Conn) answer(br *bufio.Reader) error {
 		return fmt.Errorf("%w: an answer to a request that was not made", ErrProtocol)
 	}
 	buf := c.d.buffers.Get(size - 4)
-	if _, err := io.ReadFull(br, buf); err != nil {
+	if err := c.readBody(br, buf); err != nil {
 		c.d.buffers.Put(buf)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return ErrTimeout
@@ -84,6 +84,34 @@ func (c *Conn) answer(br *bufio.Reader) error {
 	}
 	c.landed(resp)
 	c.finish(f, answer{resp: resp, hold: hold, size: len(buf)})
+	return nil
+}
+
+const (
+	// worthWaiting is how many bytes of a large answer are read at a time.
+	worthWaiting = 256 << 10
+	largeAnswer  = 2 * worthWaiting
+)
+
+// readBody reads an answer's bytes.
+func (c *Conn) readBody(br *bufio.Reader, buf []byte) error {
+	if len(buf) < largeAnswer {
+		_, err := io.ReadFull(br, buf)
+		return err
+	}
+	mark := worthWaiting
+	lowWater(c.nc, mark)
+	defer lowWater(c.nc, 1)
+	for at := 0; at < len(buf); {
+		if left := len(buf) - at; left < mark {
+			mark = left
+			lowWater(c.nc, mark)
+		}
+		n, err := br.Read(buf[at:])
+		if at += n; err != nil && at < len(buf) {
+			return err
+		}
+	}
 	return nil
 }
 
