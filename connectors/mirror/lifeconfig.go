@@ -83,7 +83,7 @@ type life struct {
 
 // What a task may hold of batches, in bytes.
 const (
-	defaultMemory = 32 << 20
+	defaultMemory = 24 << 20
 	leastMemory   = 1 << 20
 )
 

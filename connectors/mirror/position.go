@@ -145,22 +145,27 @@ func (t *task) sameTopics(ctx context.Context, tps []connect.TopicPartition) err
 	return nil
 }
 
-// keepInterval is how long to wait after lineages could not be written.
-const keepInterval = 30 * time.Second
+// keepInterval is how long to wait after lineages could not be written, doubled each time up to keepMost: trying holds the task up.
+const (
+	keepInterval = 30 * time.Second
+	keepMost     = 10 * time.Minute
+)
 
 // keepLineages writes what waits to be kept. What can't be written waits.
 func (t *task) keepLineages(ctx context.Context, now time.Time) {
-	if now.Sub(t.kept) < keepInterval {
+	if now.Sub(t.kept) < t.keepWait {
 		return
 	}
 	t.kept = now
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	if err := writeLineages(ctx, t.clients, t.s, t.keep); err != nil {
+		t.keepWait = min(max(2*t.keepWait, keepInterval), keepMost)
 		t.log.Warn("the ids of topics can't be written; a topic that is made anew is not noticed over a restart", "topic", t.s.policy.topicIDsTopic(t.s.source), "error", err)
 		return
 	}
 	clear(t.keep)
+	t.keepWait = keepInterval
 }
 
 // settle finds out where partitions go on whose position does not exist. Its error is retriable while that can't be told.

@@ -28,26 +28,27 @@ type task struct {
 	life   context.Context // ends with Stop
 	cancel context.CancelFunc
 
-	mu      sync.Mutex                       // held while the reader is in use
-	reader  Positions                        // the one of the next two that is used; nil before and after
-	single  Reader                           // reads records
-	whole   BatchReader                      // reads batches
-	known   bool                             // the ids of topics were looked at once
-	looks   int                              // at partitions that stand still
-	watched time.Time                        // when partitions were last looked at that stand still
-	gone    map[connect.TopicPartition]error // why partitions stand still, until it is found where they go on
-	parked  map[connect.TopicPartition]*parking
-	events  []event
-	noted   string
-	logged  parkLog
-	recount bool // share is to be found out anew
-	limits  limits
-	slow    throttle
-	slowed  map[connect.TopicPartition]time.Time // paused for the limit of their topic, since
-	keep    map[connect.TopicPartition]lineage   // waits to be kept
-	unread  time.Time                            // since when the ids of topics can't be read
-	kept    time.Time                            // when that was last tried
-	records []connect.SourceRecord
+	mu       sync.Mutex                       // held while the reader is in use
+	reader   Positions                        // the one of the next two that is used; nil before and after
+	single   Reader                           // reads records
+	whole    BatchReader                      // reads batches
+	known    bool                             // the ids of topics were looked at once
+	looks    int                              // at partitions that stand still
+	watched  time.Time                        // when partitions were last looked at that stand still
+	gone     map[connect.TopicPartition]error // why partitions stand still, until it is found where they go on
+	parked   map[connect.TopicPartition]*parking
+	events   []event
+	noted    string
+	logged   parkLog
+	recount  bool // share is to be found out anew
+	limits   limits
+	slow     throttle
+	slowed   map[connect.TopicPartition]time.Time // paused for the limit of their topic, since
+	keep     map[connect.TopicPartition]lineage   // waits to be kept
+	unread   time.Time                            // since when the ids of topics can't be read
+	kept     time.Time                            // when that was last tried
+	keepWait time.Duration                        // before it is tried again
+	records  []connect.SourceRecord
 
 	acks  acks
 	gauge gauge
