@@ -186,7 +186,9 @@ func (s *OffsetStore) Removals(ctx context.Context, connector string) ([]KV, err
 }
 
 // Append writes records made by OffsetRecords or Removals.
-func (s *OffsetStore) Append(ctx context.Context, connector string, kvs []KV) error { return s.append(ctx, connector, kvs) }
+func (s *OffsetStore) Append(ctx context.Context, connector string, kvs []KV) error {
+	return s.append(ctx, connector, kvs)
+}
 
 // Reader gives an OffsetReader for one connector, as connectors and tasks get it.
 func (s *OffsetStore) Reader(connector string) connect.OffsetReader {
