@@ -14,6 +14,7 @@ import (
 type rules struct {
 	topics map[string]topicRules
 	asked  time.Time // zero: to be asked for before the next batch
+	wait   time.Duration
 }
 
 // topicRules are one topic's. The zero value is for a topic whose settings are not known.
@@ -26,12 +27,13 @@ type topicRules struct {
 const (
 	// rulesInterval is how often settings are looked at again; a batch that is refused has them looked at before.
 	rulesInterval = 5 * time.Minute
+	rulesSoon     = 15 * time.Second // after settings of some topic could not be had, doubled each time
 	rulesTimeout  = 10 * time.Second
 )
 
 // lookUpRules asks for the settings of the topics that are written to, when it is time to. Without an answer the present ones last.
 func (t *task) lookUpRules(ctx context.Context, now time.Time) {
-	if !t.lane.rules.asked.IsZero() && now.Sub(t.lane.rules.asked) < rulesInterval {
+	if !t.lane.rules.asked.IsZero() && now.Sub(t.lane.rules.asked) < t.lane.rules.wait {
 		return
 	}
 	t.lane.rules.asked = now
@@ -46,7 +48,14 @@ func (t *task) lookUpRules(ctx context.Context, now time.Time) {
 		defer a.Close()
 		err = t.readRules(ctx, a, slices.Sorted(maps.Keys(names)))
 	}
-	if err != nil && ctx.Err() == nil {
+	soon := min(max(2*t.lane.rules.wait, rulesSoon), rulesInterval)
+	t.lane.rules.wait = rulesInterval
+	for name := range names {
+		if _, known := t.lane.rules.topics[name]; !known { // it may be about to be made
+			t.lane.rules.wait = soon
+		}
+	}
+	if err != nil {
 		t.log.Debug("the settings of the target's topics can't be read; batches are written as they are, and in parts where they are refused", "error", err)
 	}
 }
