@@ -98,7 +98,7 @@ func TestExitCodes(t *testing.T) {
 		"wrong choice":      {[]string{"distributed", properties(t, "connect.protocol=lazy")}, ExitUsage, nil, []string{"connect.protocol", "lazy", "sessioned"}},
 		"missing":           {[]string{"distributed", properties(t, "group.id=")}, ExitUsage, nil, []string{"group.id"}},
 		"unknown converter": {[]string{"distributed", properties(t, "key.converter=com.example.X")}, ExitUsage, nil, []string{"key.converter", "com.example.X"}},
-		"exactly once":      {[]string{"distributed", properties(t, "exactly.once.source.support=enabled")}, ExitUsage, nil, []string{"exactly.once.source.support"}},
+		"exactly once":      {[]string{"distributed", properties(t, "exactly.once.source.support=maybe")}, ExitUsage, nil, []string{"exactly.once.source.support"}},
 		"wrong security":    {[]string{"distributed", properties(t, "security.protocol=SASL")}, ExitUsage, nil, []string{"security.protocol"}},
 		"no keystore":       {[]string{"distributed", properties(t, "listeners=https://127.0.0.1:0")}, ExitUsage, nil, []string{"keystore"}},
 		"port in use":       {[]string{"distributed", properties(t, "listeners=http://"+busy.Addr().String())}, ExitFailure, nil, []string{busy.Addr().String(), "in use"}},
