@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/connectd/connectd/connect"
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/testkit"
 )
@@ -67,6 +68,24 @@ func failedRun(t *testing.T, ds []client.Delivery, want error) (from, to int) {
 	return from, to
 }
 
+// known waits until the broker leads the first partition of topics that were just made.
+func known(t *testing.T, servers map[string]string, topics ...string) {
+	t.Helper()
+	r, err := NewReader(servers, ReaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	specs := map[connect.TopicPartition]int64{}
+	for _, topic := range topics {
+		specs[connect.TopicPartition{Topic: topic}] = Latest
+	}
+	testkit.Eventually(t, 2*time.Minute, func(ctx context.Context) error {
+		_, err := r.ListOffsets(ctx, specs, false)
+		return err
+	})
+}
+
 // TestUndeliverableRecords holds librdkafka, against a broker, to what a source task builds on: an error that is one record's, or
 // its batch's, leaves the producer usable, with and without idempotence; what was in flight behind it is delivered in order, in spite
 // of several requests at a time.
@@ -86,6 +105,7 @@ func TestUndeliverableRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	known(t, base, "large", "time")
 	for _, idempotent := range []string{"true", "false"} {
 		t.Run("idempotence "+idempotent, func(t *testing.T) {
 			var ds deliveries
