@@ -128,7 +128,7 @@ func reads(t *testing.T, log *Log, to *tail, wanted ...string) {
 func TestLogOfATopicThatIsCutOrMadeAnew(t *testing.T) {
 	testkit.NoLeaks(t)
 	broker := testkit.StartBroker(t, testkit.Property("auto.create.topics.enable", "false"))
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker.Bootstrap), kgo.MetadataMinAge(100*time.Millisecond))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker.Bootstrap), kgo.MetadataMinAge(100*time.Millisecond), kgo.UnknownTopicRetries(-1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func newRealBroker(t *testing.T, bootstrap string) *realBroker {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
-	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
+	c, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.UnknownTopicRetries(-1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func TestReaderOnBrokers(t *testing.T) {
 func (k *onBrokers) committed(t *testing.T) {
 	k.topic(t, "committed", 1, 1)
 	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(k.Bootstrap(), ",")...), kgo.TransactionalID("x"), kgo.DisableClientMetrics(),
-		kgo.MetadataMinAge(100*time.Millisecond))
+		kgo.MetadataMinAge(100*time.Millisecond), kgo.UnknownTopicRetries(-1))
 	if err != nil {
 		t.Fatal(err)
 	}
