@@ -67,6 +67,7 @@ var kinds = []struct {
 	{kerr.MessageTooLarge, client.ErrTooLarge},
 	{kerr.RecordListTooLarge, client.ErrTooLarge},
 	{kerr.InvalidTimestamp, client.ErrTimestamp},
+	{kerr.InvalidRecord, client.ErrRecord},
 	{kerr.CorruptMessage, client.ErrCorrupt},
 	{kerr.TopicAuthorizationFailed, client.ErrUnauthorized},
 	{kerr.ClusterAuthorizationFailed, client.ErrUnauthorized},

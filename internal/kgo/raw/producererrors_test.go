@@ -71,7 +71,7 @@ func TestWhatIsRefusedFailsAndNothingOvertakesIt(t *testing.T) {
 		{kerr.RecordListTooLarge, client.ErrTooLarge},
 		{kerr.InvalidTimestamp, client.ErrTimestamp},
 		{kerr.TopicAuthorizationFailed, client.ErrUnauthorized},
-		{kerr.InvalidRecord, kerr.InvalidRecord},
+		{kerr.InvalidRecord, client.ErrRecord},
 		{kerr.UnsupportedCompressionType, kerr.UnsupportedCompressionType},
 		{kerr.CorruptMessage, client.ErrCorrupt},
 		{kerr.UnknownServerError, kerr.UnknownServerError},
