@@ -19,7 +19,7 @@ type lane struct {
 	rules rules
 	out   []client.SourceBatch
 	held  []*carrier // what limits, or a producer that is busy, have held up, in order
-	deep  bool       // something is held because the producer has enough of it
+	deep  bool       // something is held because the producer has enough of it: worth a look when some of that is answered
 
 	// Of batches that were answered while it waits for that; written beside Poll.
 	rouse   atomic.Pointer[context.CancelFunc]

@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -32,11 +31,12 @@ func (t *task) PollBatches(ctx context.Context) ([]client.SourceBatch, error) {
 		if err != nil {
 			err = t.judge(ctx, err)
 		}
-		if err == nil || connect.IsRetriable(err) {
-			now = time.Now()
-			if fatal := t.carryFetched(now, got); fatal != nil {
-				return fatal
-			}
+		if err != nil && !connect.IsRetriable(err) {
+			letGo(got)
+			return err
+		}
+		if fatal := t.carryFetched(time.Now(), got); fatal != nil {
+			return fatal
 		}
 		t.holdBack()
 		if len(t.lane.out) > 0 {
@@ -69,31 +69,17 @@ func (t *task) carryFetched(now time.Time, got []client.FetchedBatches) error {
 		// The end is no bound: brokers take it down before they read, and the log may have grown meanwhile.
 		c := &carrier{t: t, p: p, f: *f, data: f.Data, order: rawbatch.NewOrder(f.From, -1), filter: rawbatch.NewFilter(f.Aborted)}
 		if err := t.carry(now, c); err != nil {
-			for _, f := range got[i+1:] {
-				f.Hold.Release()
-			}
+			letGo(got[i+1:])
 			return err
 		}
 	}
 	return nil
 }
 
-// carryHeld goes on with what limits have held up.
-func (t *task) carryHeld(now time.Time) error {
-	held := t.lane.held
-	t.lane.held, t.lane.deep = nil, false
-	for _, c := range held {
-		c.p.way.held = 0
+func letGo(got []client.FetchedBatches) {
+	for i := range got {
+		got[i].Hold.Release()
 	}
-	for i, c := range held {
-		if err := t.carry(now, c); err != nil {
-			for _, c := range held[i+1:] {
-				t.lane.hold(c)
-			}
-			return err
-		}
-	}
-	return nil
 }
 
 // carry carries batches over, as far as limits let it; the rest is held. Its error is one that fails the task.
@@ -119,7 +105,7 @@ func (t *task) carry(now time.Time, c *carrier) error {
 		c.merge = c.p.way.merging.decide(now, b, c.p.count.bytes)
 		if c.room = room(b, c.merge); c.room <= 0 {
 			t.lane.hold(c)
-			t.lane.lookAgain()
+			t.lane.deep = true
 			return nil
 		}
 	}
@@ -138,7 +124,7 @@ func (t *task) carry(now time.Time, c *carrier) error {
 		c.f.From = c.p.next
 		t.lane.hold(c)
 		if !t.limited(now, c.p) {
-			t.lane.lookAgain()
+			t.lane.deep = true
 		}
 	default:
 		c.f.Hold.Release()
@@ -152,62 +138,6 @@ var errDoubted = errors.New("a batch may lie elsewhere than it says")
 // limited tells whether a partition has had its share for now.
 func (t *task) limited(now time.Time, p *partition) bool {
 	return t.slow.link.wait(now) > 0 || t.slow.topicWait(now, p.tp.Topic) > 0
-}
-
-// hold has a fetch wait, behind others of its partition.
-func (l *lane) hold(c *carrier) {
-	l.held = append(l.held, c)
-	c.p.way.held++
-}
-
-// lookAgain has what is held looked at when some of a backlog has been answered, or after a while.
-func (l *lane) lookAgain() { l.deep = true }
-
-const (
-	// answersWorth is how many answers make it worth a look whether the producer takes more.
-	answersWorth = deepest / 2
-	mostLook     = 50 * time.Millisecond
-)
-
-// rousable gives a context that ends when it is worth a look at what is held.
-func (l *lane) rousable(ctx context.Context) (context.Context, context.CancelFunc) {
-	if !l.deep {
-		return ctx, func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	l.answers.Store(0)
-	l.rouse.Store(&cancel)
-	return ctx, func() {
-		l.rouse.Store(nil)
-		cancel()
-	}
-}
-
-// within bounds a wait by that for answers.
-func (l *lane) within(wait time.Duration) time.Duration {
-	if l.deep {
-		return min(wait, mostLook)
-	}
-	return wait
-}
-
-// answered counts a batch that was answered.
-func (l *lane) answered() {
-	if f := l.rouse.Load(); f != nil && l.answers.Add(1) >= answersWorth {
-		(*f)()
-	}
-}
-
-// drop gives up what is held of a partition, of all of them if it is nil.
-func (l *lane) drop(p *partition) {
-	l.held = slices.DeleteFunc(l.held, func(c *carrier) bool {
-		gone := p == nil || c.p == p
-		if gone {
-			c.p.way.held--
-			c.f.Hold.Release()
-		}
-		return gone
-	})
 }
 
 // carrier carries the batches of one fetch of a partition over.
