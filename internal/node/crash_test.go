@@ -146,28 +146,12 @@ func crashes(t *testing.T, tr task.Transactions, points int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	servers := map[string]string{"bootstrap.servers": e.Bootstrap()}
-	logs, err := kafka.NewLogs(kafka.LogsOptions{Producer: servers, Consumer: servers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(logs.Close)
-	offsets := storage.NewOffsetStore(logs.Open("offsets").Committed(), hclog.NewNullLogger())
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	if err := offsets.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = offsets.Close() })
+	offsets := openOffsets(t, e.Bootstrap())
 
 	tr.Topic = "offsets"
-	tr.Encode = func(pairs []task.OffsetPair) ([]client.KV, error) {
-		var out []storage.Pair
-		for _, p := range pairs {
-			out = append(out, storage.Pair(p))
-		}
-		return storage.OffsetRecords("m", out)
-	}
+	tr.Encode = encodeOffsets
 	const last = 99
 	bytes := &converter.ByteArray{}
 	run := func(steps int) {
@@ -215,6 +199,35 @@ func crashes(t *testing.T, tr task.Transactions, points int) {
 			}
 		}
 	}
+}
+
+// openOffsets opens the topic offsets as exactly-once workers do.
+func openOffsets(t *testing.T, bootstrap string) *storage.OffsetStore {
+	t.Helper()
+	servers := map[string]string{"bootstrap.servers": bootstrap}
+	logs, err := kafka.NewLogs(kafka.LogsOptions{Producer: servers, Consumer: servers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(logs.Close)
+	offsets := storage.NewOffsetStore(logs.Open("offsets").Committed(), hclog.NewNullLogger())
+	if err := offsets.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = offsets.Close() })
+	return offsets
+}
+
+// pairsOf makes the store's pairs of the runner's.
+func pairsOf(pairs []task.OffsetPair) (out []storage.Pair) {
+	for _, p := range pairs {
+		out = append(out, storage.Pair(p))
+	}
+	return out
+}
+
+func encodeOffsets(pairs []task.OffsetPair) ([]client.KV, error) {
+	return storage.OffsetRecords("m", pairsOf(pairs))
 }
 
 func awaitOffsets(t *testing.T, offsets *storage.OffsetStore, last int64) {

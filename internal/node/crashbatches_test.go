@@ -16,7 +16,6 @@ import (
 	"github.com/connectd/connectd/internal/client"
 	"github.com/connectd/connectd/internal/clientconf"
 	"github.com/connectd/connectd/internal/cluster"
-	"github.com/connectd/connectd/internal/kafka"
 	kgoclient "github.com/connectd/connectd/internal/kgo"
 	"github.com/connectd/connectd/internal/kgo/raw"
 	"github.com/connectd/connectd/internal/node"
@@ -79,17 +78,7 @@ func newBatchCrash(t *testing.T, records int) *batchCrash {
 	c := &batchCrash{T: t}
 	c.source = start(map[string]int32{"in": crashPartitions})
 	c.target = start(map[string]int32{"in": crashPartitions, "mm2-topic-ids.S.internal": 1, "offsets": 2})
-	servers := map[string]string{"bootstrap.servers": c.target.Bootstrap()}
-	logs, err := kafka.NewLogs(kafka.LogsOptions{Producer: servers, Consumer: servers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(logs.Close)
-	c.offsets = storage.NewOffsetStore(logs.Open("offsets").Committed(), hclog.NewNullLogger())
-	if err := c.offsets.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.offsets.Close() })
+	c.offsets = openOffsets(t, c.target.Bootstrap())
 	c.fill(records)
 	return c
 }
@@ -212,22 +201,10 @@ func (c *batchCrash) run(steps int, once bool) {
 	s.Kill()
 }
 
-func encodeOffsets(pairs []task.OffsetPair) ([]client.KV, error) {
-	var out []storage.Pair
-	for _, p := range pairs {
-		out = append(out, storage.Pair(p))
-	}
-	return storage.OffsetRecords("m", out)
-}
-
 type storedOffsets struct{ *storage.OffsetStore }
 
 func (o storedOffsets) Set(ctx context.Context, connector string, pairs []task.OffsetPair) error {
-	var out []storage.Pair
-	for _, p := range pairs {
-		out = append(out, storage.Pair(p))
-	}
-	return o.OffsetStore.Set(ctx, connector, out)
+	return o.OffsetStore.Set(ctx, connector, pairsOf(pairs))
 }
 
 // awaitEnd waits until the last number of each partition is copied.
