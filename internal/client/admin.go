@@ -38,8 +38,9 @@ var (
 	ErrRecord = errors.New("the record is refused")
 	// ErrFenced says that another producer has taken this one's transactional.id: it must not go on.
 	ErrFenced = errors.New("the producer is fenced: another one uses its transactional.id")
-	// ErrPassedOver is a batch that was given up because one before it in its partition could not be written.
-	ErrPassedOver = errors.New("a batch before it could not be written")
+	// ErrPassedOver is a batch that was given up for no fault of its own: one before it in its partition could not be written, or its
+	// transaction was aborted.
+	ErrPassedOver = errors.New("another batch could not be written")
 	// ErrCorrupt is a record batch whose checksum or structure is wrong.
 	ErrCorrupt = errors.New("the record batch is corrupt")
 	// ErrTimestamp is a record that the broker refuses for its timestamp.

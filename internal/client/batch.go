@@ -108,7 +108,7 @@ type Transactional interface {
 	Begin() error
 	// Commit waits for the outcome of all that was sent, and commits. It fails if any of that failed.
 	Commit(ctx context.Context) error
-	// Abort gives up all that was sent since Begin.
+	// Abort gives up all that was sent since Begin. The outcome of batches of which no other one is known is ErrPassedOver.
 	Abort(ctx context.Context) error
 }
 
@@ -149,6 +149,10 @@ type BatchSource interface {
 	// goroutine, in order for each partition, and must not block for long. The batch's Bytes are gone.
 	BatchWritten(b *SourceBatch, base int64)
 	// BatchFailed is connect.DeliveryFailer.DeliveryFailed for a batch: true if the task goes back to it, or to one before it.
+	//
+	// In transactions a batch that fails takes with it what was sent since the last commit. Once that is aborted, BatchFailed is called for
+	// what has failed, and with ErrPassedOver for the first batch of each source partition since then, that of what has failed too:
+	// the partition is read again from there. BatchWritten was called of none of them.
 	BatchFailed(b *SourceBatch, err error) bool
 }
 

@@ -100,6 +100,7 @@ func NewProducer(s *clientconf.Settings, log hclog.Logger, onDelivery func([]cli
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if set.TransactionalID != "" {
+		p.patience = transactionPatience
 		p.txn = newTransaction(p)
 	} else if set.Idempotence {
 		p.work.Go(p.identify)

@@ -56,6 +56,14 @@ func judgeCoordinator(code int16) verdict {
 	}
 }
 
+// worse gives the worse one of two error codes.
+func worse(a, b int16) int16 {
+	if judgeCoordinator(a) < judgeCoordinator(b) {
+		return b
+	}
+	return a
+}
+
 // ask makes requests to the coordinator until an answer is none of those that pass, or ctx ends. codes gives all error codes of an
 // answer; the first that is not fine counts. sent tells whether a request may have reached the coordinator.
 func (t *transaction) ask(ctx context.Context, req kmsg.Request, least, most int16, codes func(kmsg.Response) int16) (sent bool, err error) {
@@ -256,16 +264,20 @@ func (t *transaction) enlistThese() {
 		p.unlock()
 		return
 	}
-	t.enlisting, t.begun = true, true
+	ctx, cancel := context.WithTimeout(p.ctx, max(p.set.DeliveryTimeout, time.Second))
+	defer cancel()
+	t.enlisting, t.begun, t.dismiss = true, true, cancel
 	id := p.id
 	p.unlock()
-	failed, err := t.addPartitions(id, lanes)
+	failed, err := t.addPartitions(ctx, id, lanes)
 	p.mu.Lock()
 	defer p.unlock()
 	t.enlisting = false
-	if err != nil && t.err == nil {
-		t.err = fmt.Errorf("adding partitions to a transaction of %q: %w", t.id, named(err))
+	if err != nil {
 		t.renew = true
+		if t.err == nil {
+			t.err = fmt.Errorf("adding partitions to a transaction of %q: %w", t.id, named(err))
+		}
 	}
 	for _, partitions := range lanes {
 		for _, l := range partitions {
@@ -279,7 +291,7 @@ func (t *transaction) enlistThese() {
 }
 
 // addPartitions makes one request, until it is answered for good. failed are those that may not be written to.
-func (t *transaction) addPartitions(id sequence.ID, lanes map[string]map[int32]*lane) (failed map[*lane]error, err error) {
+func (t *transaction) addPartitions(ctx context.Context, id sequence.ID, lanes map[string]map[int32]*lane) (failed map[*lane]error, err error) {
 	req := kmsg.NewPtrAddPartitionsToTxnRequest()
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch = t.id, id.Producer, id.Epoch
 	for name, partitions := range lanes {
@@ -290,8 +302,6 @@ func (t *transaction) addPartitions(id sequence.ID, lanes map[string]map[int32]*
 		}
 		req.Topics = append(req.Topics, topic)
 	}
-	ctx, cancel := context.WithTimeout(t.p.ctx, max(t.p.set.DeliveryTimeout, time.Second))
-	defer cancel()
 	failed = map[*lane]error{}
 	_, err = t.ask(ctx, req, 0, mostAddPartitions, func(resp kmsg.Response) int16 {
 		worst := int16(0)
@@ -299,14 +309,15 @@ func (t *transaction) addPartitions(id sequence.ID, lanes map[string]map[int32]*
 			for _, part := range topic.Partitions {
 				switch cause := kerr.ErrorForCode(part.ErrorCode); cause {
 				case nil, kerr.OperationNotAttempted:
+				case kerr.UnknownTopicOrPartition:
+					t.p.cl.Stale(topic.Topic) // the lane gives up if it is gone for long
+					worst = worse(worst, part.ErrorCode)
 				case kerr.TopicAuthorizationFailed:
 					if l := lanes[topic.Topic][part.Partition]; l != nil {
 						failed[l] = cause
 					}
 				default:
-					if judgeCoordinator(worst) < judgeCoordinator(part.ErrorCode) {
-						worst = part.ErrorCode
-					}
+					worst = worse(worst, part.ErrorCode)
 				}
 			}
 		}

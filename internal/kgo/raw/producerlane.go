@@ -250,6 +250,9 @@ func (p *Producer) tidy() time.Duration {
 // while delivery.timeout.ms may be weeks.
 const patience = 30 * time.Second
 
+// transactionPatience is shorter, since all other partitions of a transaction wait for its end.
+const transactionPatience = 10 * time.Second
+
 // missed tells whether a partition has been unknown to the cluster for too long. The lock is held.
 func (p *Producer) missed(l *lane, now time.Time) bool {
 	t := l.topic.meta

@@ -37,6 +37,7 @@ type transaction struct {
 	// wanting are lanes that the coordinator has to learn of, enlisting that it is being told.
 	wanting   map[*lane]struct{}
 	enlisting bool
+	dismiss   context.CancelFunc // ends the telling
 	enlist    chan struct{}
 	moved     chan struct{} // somebody who waits for the transaction looks again
 
@@ -228,6 +229,9 @@ func (t *transaction) quiet(ctx context.Context) error {
 		if t.phase == txnOpen {
 			t.phase = txnEnding
 		}
+		if t.enlisting && t.err != nil {
+			t.dismiss() // the coordinator may still be asked for a topic that was deleted
+		}
 		flying := t.enlisting
 		p.each(func(l *lane) { flying = flying || l.seq.InFlight() > 0 })
 		if !flying {
@@ -247,7 +251,7 @@ func (t *transaction) quiet(ctx context.Context) error {
 }
 
 // errAborted is the outcome of what was not written when its transaction was aborted.
-var errAborted = errors.New("the transaction was aborted")
+var errAborted = fmt.Errorf("the transaction was aborted: %w", client.ErrPassedOver)
 
 // gone is why the producer can't go on.
 func (p *Producer) gone() error {

@@ -283,3 +283,36 @@ func TestCallsOutOfOrderAreRefused(t *testing.T) {
 	abort(t, p)
 	abort(t, p)
 }
+
+// TestADeletedTopicFailsItsTransactionOnly and not before long, however long batches and the coordinator may be waited for.
+func TestADeletedTopicFailsItsTransactionOnly(t *testing.T) {
+	testkit.NoLeaks(t)
+	e := embedded(t, kgoclient.EmbeddedConfig{Topics: map[string]int32{"t": 1, "gone": 1}})
+	p, o := transactional(t, e.Bootstrap(), "x", "transaction.timeout.ms", "600000", "delivery.timeout.ms", "600000")
+	p.mu.Lock()
+	p.patience = 100 * time.Millisecond
+	p.mu.Unlock()
+	both := func() {
+		begin(t, p)
+		send(t, p, o.batch("gone", 0, "0"), o.batch("t", 0, "0"))
+	}
+	both()
+	commit(t, p)
+	if _, err := kadmin(t, e.Bootstrap()).DeleteTopics(within(t, time.Minute), "gone"); err != nil {
+		t.Fatal(err)
+	}
+	both() // what is known of the topic is old
+	if err := p.Commit(within(t, time.Minute)); !errors.Is(err, client.ErrUnknownTopic) || errors.Is(err, client.ErrFatal) {
+		t.Fatal(err)
+	}
+	abort(t, p)
+	flush(t, p)
+	errs := o.failures()
+	if !errors.Is(errs[2], client.ErrUnknownTopic) || errs[3] != nil && !errors.Is(errs[3], client.ErrPassedOver) {
+		t.Errorf("failures %v", errs)
+	}
+	begin(t, p)
+	send(t, p, o.batch("t", 0, "1"))
+	commit(t, p)
+	ascending(t, read(t, e.Bootstrap(), "t", 0, 2, committed), 2)
+}
