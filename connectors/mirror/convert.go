@@ -29,7 +29,7 @@ func (t *task) convert(recs []client.ConsumedRecord) []connect.SourceRecord {
 			}
 			k = t.parked[p.tp]
 		}
-		if k.waits() || !k.admits(r.Offset) { // it may have come before the partition was paused
+		if k.waits() || !k.admits(r.Offset, r.Offset) { // it may have come before the partition was paused
 			continue
 		}
 		p.next = r.Offset + 1

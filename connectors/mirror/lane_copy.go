@@ -204,7 +204,7 @@ func (c *carrier) carry() (more bool, err error) {
 
 // take does with a batch what was decided. False: nothing behind it may be sent now.
 func (c *carrier) take(b *rawbatch.Batch, bodyCRC uint32, v rawbatch.Verdict) (goOn bool, err error) {
-	if v.Action != rawbatch.Drop && !c.k.admits(max(b.BaseOffset, c.next)) {
+	if v.Action != rawbatch.Drop && !c.k.admits(max(b.BaseOffset, c.next), b.LastOffset()) {
 		return false, nil
 	}
 	if v.Action == rawbatch.Pass {

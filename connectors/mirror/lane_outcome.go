@@ -37,21 +37,16 @@ func (t *task) BatchFailed(b *client.SourceBatch, err error) bool {
 	}
 	first := b.Runs[0].From
 	k := t.parked[tp]
+	if errors.Is(err, client.ErrPassedOver) {
+		return t.goBack(p, k, first)
+	}
 	if k != nil && k.stranded {
 		p.next = first
 		return true // nothing comes of it before somebody has decided
 	}
 	if b.Records > 1 && p.way.smaller(b, err) {
-		p.next = first
 		t.lane.rules.asked = time.Time{} // they may have changed
-		if k != nil {
-			k.sent, k.held = false, false
-		}
-		if err := t.reread(tp); err != nil {
-			t.log.Warn("a partition can't be read again", "topic", tp.Topic, "partition", tp.Partition, "error", err)
-			return false
-		}
-		return true
+		return t.goBack(p, k, first)
 	}
 	if t.s.life.fail {
 		return false
@@ -61,6 +56,22 @@ func (t *task) BatchFailed(b *client.SourceBatch, err error) bool {
 		return false
 	}
 	t.tell(time.Now())
+	return true
+}
+
+// goBack has a partition read again from an offset on: at once, unless it waits.
+func (t *task) goBack(p *partition, k *parking, to int64) bool {
+	p.next = to
+	if k.waits() {
+		return true
+	}
+	if k != nil {
+		k.sent, k.held = false, false
+	}
+	if err := t.reread(p.tp); err != nil {
+		t.log.Warn("a partition can't be read again", "topic", p.tp.Topic, "partition", p.tp.Partition, "error", err)
+		return false
+	}
 	return true
 }
 

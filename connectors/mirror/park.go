@@ -48,17 +48,17 @@ func (p *parking) again(now time.Time, reason string, past int64) {
 	p.reason, p.until, p.trying, p.past = reason, now.Add(wait), false, past
 }
 
-// admits tells whether a record may be sent. Should the record that is tried again be gone from the source, the next one
-// stands for it.
-func (p *parking) admits(offset int64) bool {
+// admits tells whether records from one offset to another may be sent. Should the record that is tried again be gone from the
+// source, the next one stands for it.
+func (p *parking) admits(first, last int64) bool {
 	if p == nil || p.past < 0 {
 		return true
 	}
 	if p.sent {
 		return false
 	}
-	if offset >= p.past {
-		p.past, p.sent = offset, true
+	if last >= p.past {
+		p.past, p.sent = max(p.past, first), true
 	}
 	return true
 }

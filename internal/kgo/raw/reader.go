@@ -178,7 +178,7 @@ func (r *Reader) Seek(tp connect.TopicPartition, offset int64) error {
 	if p == nil {
 		return fmt.Errorf("%s-%d is not being read", tp.Topic, tp.Partition)
 	}
-	r.begin(p, offset)
+	r.back(p, offset)
 	signal(r.stir)
 	return nil
 }

@@ -57,6 +57,17 @@ func (r *Reader) begin(p *part, offset int64) {
 	r.loose[p] = struct{}{}
 }
 
+// back begins a new turn. What lies before an offset that was read already can still be told from what may have taken its place: the
+// epoch of what was read last is at least the one in which that was written.
+func (r *Reader) back(p *part, offset int64) {
+	epoch := int32(-1)
+	if 0 <= offset && offset <= p.offset {
+		epoch = p.epoch
+	}
+	r.begin(p, offset)
+	p.epoch, p.unproven = epoch, epoch >= 0
+}
+
 // halt ends the turn; another one begins with Seek.
 func (r *Reader) halt(p *part) {
 	r.detach(p)
@@ -118,6 +129,7 @@ func (r *Reader) fail(p *part, err error) {
 func (r *Reader) strand(p *part, err error) {
 	r.detach(p)
 	delete(r.loose, p)
+	p.epoch = -1 // whoever goes on has heard of it
 	r.fail(p, err)
 }
 
