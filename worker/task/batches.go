@@ -105,6 +105,14 @@ func (s *Source) sendBatches(batches []client.SourceBatch) error {
 		}
 		s.topic = topic
 	}
+	if s.trans != nil && len(s.trans.suspects) > 0 {
+		return s.sendApart(batches)
+	}
+	return s.handOver(batches)
+}
+
+// handOver gives batches to the producer.
+func (s *Source) handOver(batches []client.SourceBatch) error {
 	if len(batches) == 0 {
 		return nil
 	}
@@ -120,6 +128,7 @@ func (s *Source) sendBatches(batches []client.SourceBatch) error {
 	}
 	if err := s.openTransaction(); err != nil {
 		letGo(batches)
+		s.trans.keepUnsent(batches)
 		return err
 	}
 	return s.queueBatches(s.submitBatches(batches))
@@ -139,6 +148,9 @@ func (s *Source) submitBatches(batches []client.SourceBatch) []client.RawBatch {
 	}
 	for i := range own {
 		b := &own[i]
+		if s.trans != nil && !s.book.Unstored(b.SourcePartition) {
+			s.trans.firsts = append(s.trans.firsts, b)
+		}
 		b.Seq = s.book.Submit(b.SourcePartition, b.SourceOffset, b)
 		s.raws = append(s.raws, b.RawBatch)
 		b.Bytes, b.Hold = nil, nil // the producer's from here on
@@ -161,16 +173,33 @@ func (s *Source) queueBatches(raws []client.RawBatch) error {
 		}
 		var refused *client.RecordError
 		if !errors.As(err, &refused) || len(raws) == 0 {
-			for i := range raws {
-				raws[i].Hold.Release()
-			}
-			return fmt.Errorf("sending record batches: %w", err)
+			return s.notQueued(raws, err)
 		}
 		raws[0].Hold.Release()
 		s.batchesDelivered([]Delivery{{Seq: raws[0].Seq, Partition: raws[0].Partition, Offset: -1, Err: refused.Err}})
 		raws = raws[1:]
 	}
 	return nil
+}
+
+// notQueued lets go of batches that the producer has not taken.
+func (s *Source) notQueued(raws []client.RawBatch, err error) error {
+	n := 0
+	s.mu.Lock()
+	for i := range raws {
+		s.book.Fail(raws[i].Seq, nil)
+		n += int(raws[i].Records)
+	}
+	s.mu.Unlock()
+	for i := range raws {
+		raws[i].Hold.Release()
+	}
+	s.meter.settled(n, 0)
+	const what = "sending record batches"
+	if s.trans != nil {
+		return s.trans.txn.failed(what, err)
+	}
+	return fmt.Errorf(what+": %w", err)
 }
 
 // batchesDelivered takes outcomes from the producer's goroutine.
@@ -232,7 +261,10 @@ func (s *Source) settleFailures(ds []Delivery) []*client.SourceBatch {
 		case errors.Is(d.Err, client.ErrFatal):
 			fatal = d.Err
 		case b != nil && !errors.Is(d.Err, client.ErrPassedOver):
-			cause = &unwritten{batch: b, err: d.Err}
+			u := &unwritten{batch: b, err: d.Err}
+			if cause = u; s.trans != nil {
+				s.trans.refused = append(s.trans.refused, u)
+			}
 		}
 		s.book.Fail(d.Seq, cause)
 	}
@@ -254,6 +286,19 @@ func (s *Source) settleFailures(ds []Delivery) []*client.SourceBatch {
 
 // goBackTo tells the task of a batch that was not written.
 func (s *Source) goBackTo(u *unwritten) error {
+	if err := s.tellFailed(u); err != nil {
+		return err
+	}
+	s.prodMu.Lock()
+	defer s.prodMu.Unlock()
+	if s.batchers != nil {
+		s.batchers.GoOn(u.batch.Topic, u.batch.Partition)
+	}
+	return nil
+}
+
+// tellFailed asks the task whether it goes back to a batch; it is an error if it does not.
+func (s *Source) tellFailed(u *unwritten) error {
 	handled := false
 	err := guard("BatchFailed", func() error {
 		handled = s.whole.BatchFailed(u.batch, u.err)
@@ -267,10 +312,5 @@ func (s *Source) goBackTo(u *unwritten) error {
 	}
 	s.log.Debug("A record batch could not be written to Kafka; its source partition is read again from there", "topic", u.batch.Topic,
 		"source-partition", u.batch.SourcePartition, "source-offset", u.batch.SourceOffset, "error", u.err)
-	s.prodMu.Lock()
-	defer s.prodMu.Unlock()
-	if s.batchers != nil {
-		s.batchers.GoOn(u.batch.Topic, u.batch.Partition)
-	}
 	return nil
 }

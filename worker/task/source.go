@@ -239,7 +239,7 @@ func (s *Source) loop() error {
 			return err
 		}
 		if s.paused() {
-			if err := s.pauseTransaction(); err != nil {
+			if err := s.orRollBack(s.pauseTransaction()); err != nil {
 				return s.unlessFenced(err)
 			}
 			s.report(s.cfg.Report, cluster.Paused, nil)
@@ -252,7 +252,7 @@ func (s *Source) loop() error {
 			ctx = s.interruptible(cluster.TargetStarted)
 			continue
 		}
-		if err := s.between(); err != nil {
+		if err := s.orRollBack(s.between()); err != nil {
 			return s.unlessFenced(err)
 		}
 		send, err := next(ctx)
@@ -263,7 +263,7 @@ func (s *Source) loop() error {
 			if err == nil {
 				err = s.boundaryReached()
 			}
-			if err != nil {
+			if err = s.orRollBack(err); err != nil {
 				return s.unlessFenced(err)
 			}
 		case ctx.Err() != nil && isContextEnd(err): // stopped, paused, or failed beside the loop

@@ -24,6 +24,8 @@ type transactional struct {
 	dropped uint64
 	// failed is set when the loop ended by an error: then the last transaction is not committed.
 	failed bool
+
+	rollback
 }
 
 type committable struct {
@@ -196,6 +198,9 @@ func (s *Source) endTransaction(how ending) error {
 				return err
 			}
 		}
+		if err := s.refusal(); err != nil {
+			return t.txn.failed("committing a transaction", err)
+		}
 		start := time.Now()
 		pairs, err = t.commit(s.drain)
 		if open || err != nil || len(pairs) > 0 {
@@ -213,6 +218,7 @@ func (s *Source) endTransaction(how ending) error {
 	s.mu.Lock()
 	s.book.Take()
 	s.mu.Unlock()
+	t.firsts = nil
 	if t.Stored != nil && len(pairs) > 0 {
 		t.Stored(pairs)
 	}
@@ -283,14 +289,6 @@ func (t *transactional) refuseOwnTopic(topic string) error {
 
 // gaveUp tells whether a record was given up at the task's wish. The caller holds Source.mu.
 func (t *transactional) gaveUp(seq uint64) bool { return t != nil && seq <= t.dropped }
-
-// lost fails a task whose batch was not written: all that the transaction holds is lost with it.
-func (t *transactional) lost(cause any) error {
-	if u, is := cause.(*unwritten); is && t != nil {
-		return fmt.Errorf("a record batch could not be written to Kafka: %w", u.err)
-	}
-	return nil
-}
 
 // deferRecords has the task told of deliveries once they are committed. The caller holds recordMu.
 func (s *Source) deferRecords(ds []Delivery) {

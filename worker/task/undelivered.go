@@ -85,14 +85,14 @@ func (s *Source) split(u *undelivered) {
 // goBack tells the task of failures that hold up source partitions, and begins those anew: what was polled of them and not yet sent
 // does not count.
 func (s *Source) goBack() (anew []connect.Entries, err error) {
+	if s.trans != nil {
+		return s.goBackTransactional()
+	}
 	s.mu.Lock()
 	stuck := s.stuck
 	s.stuck = nil
 	s.mu.Unlock()
 	for _, f := range stuck {
-		if err := s.trans.lost(f.Cause); err != nil {
-			return anew, err
-		}
 		handled, err := true, error(nil)
 		switch u := f.Cause.(type) {
 		case *undelivered:

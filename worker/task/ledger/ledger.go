@@ -151,6 +151,15 @@ func (l *Ledger) Restart(seq uint64) (connect.Entries, bool) {
 		return nil, false
 	}
 	p := s.part
+	l.drop(p)
+	if !p.dirty {
+		l.forget(p)
+	}
+	return p.id, true
+}
+
+// drop has nothing of a partition count beyond the acknowledged prefix.
+func (l *Ledger) drop(p *partition) {
 	for at := p.head; at != 0; {
 		s := l.slot(at)
 		next := s.next
@@ -162,10 +171,28 @@ func (l *Ledger) Restart(seq uint64) (connect.Entries, bool) {
 		at = next
 	}
 	p.head, p.tail, p.lost = 0, 0, 0
-	if !p.dirty {
-		l.forget(p)
+}
+
+// Unstored tells whether of a source partition anything counts of which Take has not returned the offset.
+func (l *Ledger) Unstored(source connect.Entries) bool {
+	p := l.last
+	if p == nil || !equal(p.id, source) {
+		l.buf = appendKey(l.buf[:0], source)
+		p = l.byKey[string(l.buf)]
 	}
-	return p.id, true
+	return p != nil && (p.head != 0 || p.dirty)
+}
+
+// Undo begins all partitions anew: nothing counts any more of which Take has not returned the offset, acknowledged or not. What
+// Restore gave back is forgotten, too.
+func (l *Ledger) Undo() {
+	for _, p := range l.byKey {
+		l.drop(p)
+		p.dirty, p.offset = false, nil
+	}
+	clear(l.byKey)
+	clear(l.dirty)
+	l.dirty, l.last, l.stuck = l.dirty[:0], nil, nil
 }
 
 // Same tells whether two source partitions are one.

@@ -82,6 +82,29 @@ func (w *twin) restart(part int) {
 	}
 }
 
+// undo has nothing count that was not taken.
+func (w *twin) undo() {
+	for i := range w.recs {
+		if r := &w.recs[i]; !r.void && i+1 > w.taken[r.part] {
+			r.void = true
+			if r.state == lost {
+				w.forgotten++
+			}
+		}
+	}
+}
+
+// unstored are the partitions of which something counts that was not taken.
+func (w *twin) unstored() map[int]bool {
+	out := map[int]bool{}
+	for i, r := range w.recs {
+		if !r.void && i+1 > w.taken[r.part] {
+			out[r.part] = true
+		}
+	}
+	return out
+}
+
 func TestLedgerAgainstItsTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l, w := New(), &twin{taken: map[int]int{}, told: map[int]bool{}}
@@ -125,6 +148,20 @@ func TestLedgerAgainstItsTwin(t *testing.T) {
 				}
 				if is {
 					w.restart(w.recs[seq-1].part)
+				}
+			},
+			"undo": func(t *rapid.T) {
+				if rapid.IntRange(0, 3).Draw(t, "really") == 0 {
+					l.Undo()
+					w.undo()
+				}
+			},
+			"unstored": func(t *rapid.T) {
+				want := w.unstored()
+				for p := range 4 {
+					if got := l.Unstored(part(p)); got != want[p] {
+						t.Fatalf("unstored of %d: %v, the twin says %v", p, got, want[p])
+					}
 				}
 			},
 			"ack many": func(t *rapid.T) {
