@@ -155,6 +155,27 @@ func (c *batchCrash) run(steps int, once bool) {
 	defer cancel()
 	m := &mortal{}
 	m.left.Store(int64(steps))
+	cfg := c.config(m, once)
+	cfg.Report = func(s cluster.State, err error) {
+		if s == cluster.Failed && !m.dead.Load() {
+			c.Errorf("failed after fewer than %d steps: %v", steps, err)
+		}
+	}
+	s := task.StartSource(ctx, cfg)
+	if steps < 0 {
+		c.awaitEnd()
+		s.Stop()
+	}
+	select {
+	case <-s.Done():
+	case <-ctx.Done():
+		c.Fatal(ctx.Err())
+	}
+	s.Kill()
+}
+
+// config is the task's.
+func (c *batchCrash) config(m *mortal, once bool) task.SourceConfig {
 	cfg := task.SourceConfig{
 		ID: cluster.TaskID{Connector: "m"}, New: mirror.SourcePlugin(node.MirrorClients(hclog.NewNullLogger())).NewSourceTask,
 		Props: map[string]string{
@@ -179,26 +200,11 @@ func (c *batchCrash) run(steps int, once bool) {
 			return mortalBatches{p, m}, err
 		},
 		Reader: c.offsets.Reader("m"), Offsets: storedOffsets{c.offsets}, FlushTimeout: 20 * time.Second, FlushInterval: 20 * time.Millisecond,
-		Report: func(s cluster.State, err error) {
-			if s == cluster.Failed && !m.dead.Load() {
-				c.Errorf("failed after fewer than %d steps: %v", steps, err)
-			}
-		},
 	}
 	if once {
 		cfg.Transactions = &task.Transactions{Topic: "offsets", Encode: encodeOffsets, At: m.step}
 	}
-	s := task.StartSource(ctx, cfg)
-	if steps < 0 {
-		c.awaitEnd()
-		s.Stop()
-	}
-	select {
-	case <-s.Done():
-	case <-ctx.Done():
-		c.Fatal(ctx.Err())
-	}
-	s.Kill()
+	return cfg
 }
 
 type storedOffsets struct{ *storage.OffsetStore }
