@@ -64,8 +64,10 @@ type ProducerFactory func(props map[string]string, onDelivery func([]Delivery)) 
 
 // ConsumedRecord is a record as the consumer of a sink task (or a mirror) gets it.
 type ConsumedRecord struct {
-	Topic         string
-	Partition     int32
+	Topic     string
+	Partition int32
+	// LeaderEpoch is that of the partition's leader that took the record (KIP-320), -1 unknown.
+	LeaderEpoch   int32
 	Offset        int64
 	Key, Value    []byte
 	Headers       []Header

@@ -84,7 +84,7 @@ func (f *fetcher) poll(ctx context.Context, timeout time.Duration, onErr func(fe
 			continue
 		}
 		f.recs = append(f.recs, client.ConsumedRecord{
-			Topic: topic, Partition: int32(m.partition), Offset: int64(m.offset),
+			Topic: topic, Partition: int32(m.partition), Offset: int64(m.offset), LeaderEpoch: int32(m.leader_epoch),
 			Key: key, Value: value, Timestamp: timestamp(m), TimestampType: timestampType(m),
 		})
 		if m.header_cnt > 0 {

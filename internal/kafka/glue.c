@@ -68,6 +68,7 @@ static void describe(ck_fetch *f, int i) {
 	e->value_len      = m->payload ? (int32_t)m->len : -1;
 	e->timestamp      = m->err ? -1 : rd_kafka_message_timestamp(m, &tt);
 	e->timestamp_type = tt;
+	e->leader_epoch   = m->err ? -1 : rd_kafka_message_leader_epoch(m);
 	e->header_len     = headers_size(m, &e->header_cnt);
 	f->bytes += (e->key_len > 0 ? e->key_len : 0) + (e->value_len > 0 ? e->value_len : 0) + e->header_len;
 }

@@ -17,6 +17,7 @@ typedef struct {
 	int32_t header_len; // bytes of all headers as ck_take writes them
 	int32_t err;
 	int32_t timestamp_type;
+	int32_t leader_epoch; // -1 for unknown
 } ck_meta;
 
 // ck_fetch is a batch between ck_poll and ck_take.

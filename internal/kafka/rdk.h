@@ -232,6 +232,7 @@ size_t rd_kafka_header_cnt(const rd_kafka_headers_t *hdrs);
 rd_kafka_resp_err_t rd_kafka_header_get_all(const rd_kafka_headers_t *hdrs, size_t idx, const char **namep,
                                             const void **valuep, size_t *sizep);
 rd_kafka_resp_err_t rd_kafka_message_headers(const rd_kafka_message_t *rkmessage, rd_kafka_headers_t **hdrsp);
+int32_t rd_kafka_message_leader_epoch(const rd_kafka_message_t *rkmessage);
 int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *rkmessage, rd_kafka_timestamp_type_t *tstype);
 void rd_kafka_message_destroy(rd_kafka_message_t *rkmessage);
 
