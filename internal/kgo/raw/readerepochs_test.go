@@ -1,7 +1,6 @@
 package raw
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"sync/atomic"
@@ -113,14 +112,19 @@ func TestEpochEndsOfLeadersThatDoNotAnswer(t *testing.T) {
 func TestSeekBackKeepsTheEpoch(t *testing.T) {
 	testkit.NoLeaks(t)
 	e := embedded(t, kgoclient.EmbeddedConfig{Topics: map[string]int32{"a": 1}})
-	var last atomic.Int32
+	type asked struct {
+		offset int64
+		epoch  int32
+	}
+	seen := make(chan asked, 100)
 	var diverges atomic.Bool
 	onFetch(e, func(req *kmsg.FetchRequest, _ int64) (*kmsg.FetchResponse, error) {
 		if len(req.Topics) == 0 {
 			return nil, nil
 		}
-		last.Store(req.Topics[0].Partitions[0].LastFetchedEpoch)
-		if diverges.CompareAndSwap(true, false) {
+		p := req.Topics[0].Partitions[0]
+		seen <- asked{p.FetchOffset, p.LastFetchedEpoch}
+		if diverges.Load() {
 			return answerTo(req, func(p *kmsg.FetchResponseTopicPartition) { p.DivergingEpoch.Epoch, p.DivergingEpoch.EndOffset = 0, 1 }), nil
 		}
 		return nil, nil
@@ -128,35 +132,42 @@ func TestSeekBackKeepsTheEpoch(t *testing.T) {
 	r := reader(t, e.Bootstrap(), ReaderOptions{}, map[string]string{"fetch.max.wait.ms": "50"})
 	readWhileWritten(t, e, r, 2)
 	a0 := connect.TopicPartition{Topic: "a"}
-	again := func(from int64, want int, epoch int32) {
-		t.Helper()
-		if err := errors.Join(r.Pause([]connect.TopicPartition{a0}), r.Seek(a0, from)); err != nil {
+	for i, c := range []struct {
+		from     int64
+		epoch    int32
+		diverges bool
+	}{
+		{2, 0, false},
+		{1, 0, false},
+		{2, 0, true},
+		{1, -1, false}, // whoever goes on has heard of it
+		{0, 0, false},
+		{9, -1, false}, // nothing was read there
+	} {
+		if err := r.Pause([]connect.TopicPartition{a0}); err != nil {
 			t.Fatal(err)
 		}
-		testkit.Eventually(t, time.Minute, func(context.Context) error {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if p := r.find(a0); p.asked != from || p.askedGen != p.gen {
-				return errors.New("it is not read yet")
+		for len(seen) > 0 {
+			<-seen
+		}
+		diverges.Store(c.diverges)
+		if err := r.Seek(a0, c.from); err != nil {
+			t.Fatal(err)
+		}
+		got := <-seen
+		for got.offset != c.from { // of the turn before
+			got = <-seen
+		}
+		if got.epoch != c.epoch {
+			t.Errorf("step %d: read from %d with epoch %d, want %d", i, got.offset, got.epoch, c.epoch)
+		}
+		if c.diverges {
+			if err := failing(t, r); !errors.Is(err, client.ErrTruncated) {
+				t.Fatal(err)
 			}
-			return nil
-		})
-		if got := last.Load(); want == 0 && got != epoch {
-			t.Errorf("read from %d with epoch %d, want %d", from, got, epoch)
-		}
-		if want > 0 {
-			collect(t, r, want)
+			diverges.Store(false)
+		} else if n := 2 - int(c.from); n > 0 {
+			collect(t, r, n)
 		}
 	}
-	end := int64(2)
-	again(end, 0, 0)
-	diverges.Store(true)
-	if err := errors.Join(r.Pause([]connect.TopicPartition{a0}), r.Seek(a0, end)); err != nil {
-		t.Fatal(err)
-	}
-	if err := failing(t, r); !errors.Is(err, client.ErrTruncated) {
-		t.Fatal(err)
-	}
-	again(end, 0, -1)
-	again(0, 2, 0)
 }
