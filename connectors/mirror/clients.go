@@ -77,4 +77,8 @@ type BatchReader interface {
 	// Poll waits up to timeout for batches, of which the caller lets go (Hold). Errors are as Reader's. Of one partition
 	// there may be several in a row.
 	Poll(ctx context.Context, timeout time.Duration) ([]client.FetchedBatches, error)
+	// EpochEnds asks the leaders of partitions once where a leader epoch ends in their logs: where the first greater one begins, or
+	// the log ends. It is -1 where the leader can't tell. Partitions whose leader does not answer are left out; the error is why,
+	// client.PartitionErrors as far as it is about one.
+	EpochEnds(ctx context.Context, epochs map[connect.TopicPartition]int32) (map[connect.TopicPartition]int64, error)
 }

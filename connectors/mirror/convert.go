@@ -32,7 +32,8 @@ func (t *task) convert(recs []client.ConsumedRecord) []connect.SourceRecord {
 		if k.waits() || !k.admits(r.Offset, r.Offset) { // it may have come before the partition was paused
 			continue
 		}
-		p.next = r.Offset + 1
+		p.sent, p.next = r.Offset, r.Offset+1
+		p.mark.read(r.LeaderEpoch, p.next)
 		p.count.records++
 		size += len(r.Key) + len(r.Value)
 		offsets[i].Key, offsets[i].Value = offsetKey, r.Offset

@@ -30,12 +30,17 @@ type cluster struct {
 	acls    []client.ACL
 	noACLs  bool
 	asked   map[string]int // calls, by name
+
+	epochsAsked int // how often ends of leader epochs were asked for
 }
 
 type partitionLog struct {
 	first   int64
 	markers int64 // after the last record
 	recs    []client.ConsumedRecord
+
+	epoch      int32 // of the leader
+	leaderless bool
 }
 
 func newCluster(brokers int) *cluster {
@@ -88,7 +93,7 @@ func (c *cluster) add(topic string, p int32, recs ...client.ConsumedRecord) (las
 	defer c.mu.Unlock()
 	l := c.log(connect.TopicPartition{Topic: topic, Partition: p})
 	for _, r := range recs {
-		r.Topic, r.Partition, r.Offset = topic, p, l.first+int64(len(l.recs))
+		r.Topic, r.Partition, r.Offset, r.LeaderEpoch = topic, p, l.first+int64(len(l.recs)), l.epoch
 		l.recs = append(l.recs, r)
 		last = r.Offset
 	}

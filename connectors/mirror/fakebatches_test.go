@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -50,9 +51,46 @@ func (r *fakeBatchReader) Poll(ctx context.Context, timeout time.Duration) ([]cl
 		return nil, err
 	}
 	first := recs[0]
+	var data []byte
+	for len(recs) > 0 { // a batch is of one leader epoch
+		n := 1
+		for n < len(recs) && recs[n].LeaderEpoch == recs[0].LeaderEpoch {
+			n++
+		}
+		data = append(data, batchOf(recs[:n]...)...)
+		recs = recs[n:]
+	}
 	return []client.FetchedBatches{{
-		Topic: first.Topic, Partition: first.Partition, From: first.Offset, End: -1, Data: batchOf(recs...), Hold: client.NewHold(func() {}),
+		Topic: first.Topic, Partition: first.Partition, From: first.Offset, End: -1, Data: data, Hold: client.NewHold(func() {}),
 	}}, err
+}
+
+// EpochEnds answers for partitions whose leader is there.
+func (r *fakeBatchReader) EpochEnds(_ context.Context, epochs map[connect.TopicPartition]int32) (map[connect.TopicPartition]int64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.epochsAsked++
+	if r.fail != nil {
+		return nil, r.fail
+	}
+	out := map[connect.TopicPartition]int64{}
+	var errs []error
+	for tp, epoch := range epochs {
+		l := r.logs[tp]
+		switch {
+		case l == nil:
+			errs = append(errs, &client.PartitionError{TopicPartition: tp, Err: client.ErrUnknownTopic})
+		case l.leaderless:
+			errs = append(errs, &client.PartitionError{TopicPartition: tp, Err: errors.New("no leader")})
+		default:
+			at := slices.IndexFunc(l.recs, func(rec client.ConsumedRecord) bool { return rec.LeaderEpoch > epoch })
+			if at < 0 {
+				at = len(l.recs)
+			}
+			out[tp] = l.first + int64(at)
+		}
+	}
+	return out, errors.Join(errs...)
 }
 
 // batchOf makes a batch of records, at their offsets.
@@ -76,6 +114,7 @@ func batchOf(recs ...client.ConsumedRecord) []byte {
 	put := binary.BigEndian
 	put.PutUint64(p, uint64(first.Offset))
 	put.PutUint32(p[8:], uint32(len(p)-12))
+	put.PutUint32(p[12:], uint32(first.LeaderEpoch))
 	p[16] = 2
 	put.PutUint32(p[23:], uint32(last.Offset-first.Offset))
 	put.PutUint64(p[27:], uint64(ms(first)))

@@ -232,6 +232,7 @@ func (c *carrier) take(b *rawbatch.Batch, bodyCRC uint32, v rawbatch.Verdict) (g
 		c.weigh(len(b.Bytes))
 	}
 	c.next = max(c.next, b.LastOffset()+1)
+	c.p.mark.read(b.LeaderEpoch(), b.LastOffset()+1)
 	if len(c.wait) == 0 {
 		c.p.next = c.next
 	}
@@ -289,7 +290,8 @@ func (c *carrier) send(b client.SourceBatch) {
 	last := b.Runs[len(b.Runs)-1]
 	b.Topic, b.Partition, b.Size = c.p.remote, c.p.tp.Partition, len(b.Bytes)
 	b.SourcePartition = c.p.source
-	b.SourceOffset = connect.Entries{{Key: offsetKey, Value: last.From + last.N - 1}}
+	c.p.sent = last.From + last.N - 1
+	b.SourceOffset = connect.Entries{{Key: offsetKey, Value: c.p.sent}}
 	c.p.count.records += int64(b.Records)
 	if b.MaxTimestamp >= 0 {
 		c.p.count.newest = time.UnixMilli(b.MaxTimestamp)

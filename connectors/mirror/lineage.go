@@ -21,6 +21,9 @@ type lineage struct {
 	// yet how to go on. Any other stored position is newer.
 	Gone *int64 `json:"gone,omitempty"`
 	Why  string `json:"why,omitempty"` // wasRecreated or wasTruncated
+	// Epoch is the leader epoch in which the record before the offset To was written, and read. nil for unknown.
+	Epoch *int32 `json:"leader_epoch,omitempty"`
+	To    int64  `json:"read_to,omitempty"`
 }
 
 const (
@@ -51,7 +54,7 @@ func judgePosition(stored int64, kept lineage, known bool, now string) verdict {
 		}
 		return verdict{}
 	case stored < 0:
-		return verdict{keep: plain, change: !known || kept.ID != now || kept.Gone != nil}
+		return verdict{keep: plain, change: !known || kept.ID != now || kept.Gone != nil || kept.Epoch != nil}
 	case known && kept.ID != "" && kept.ID != now:
 		return lost(wasRecreated)
 	case kept.isGone(stored):

@@ -90,7 +90,7 @@ func (t *task) halt(tp connect.TopicPartition) {
 // waited for too long.
 func (t *task) tend(ctx context.Context, now time.Time) error {
 	if len(t.keep) > 0 {
-		t.keepLineages(ctx, now)
+		_ = t.keepLineages(ctx, now) // what can't be written waits
 	}
 	if len(t.parked) == 0 {
 		return nil

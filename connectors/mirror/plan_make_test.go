@@ -38,7 +38,7 @@ func TestPlanOfASource(t *testing.T) {
 		"create topic S.new on T: 2 partitions, replication factor 2, retention.ms=7",
 		"create topic mm2-offset-pieces.S.internal on T: 1 partition, replication factor 1, cleanup.policy=compact, segment.bytes=67108864",
 		"create topic mm2-offset-syncs.S.internal on T: 1 partition, replication factor 1, cleanup.policy=compact",
-		"create topic mm2-topic-ids.S.internal on T: 1 partition, replication factor 2, cleanup.policy=compact",
+		"create topic mm2-topic-ids.S.internal on T: 1 partition, replication factor 2, cleanup.policy=compact, segment.bytes=16777216",
 		"add partitions to topic S.grown on T: 3 instead of 1",
 		"alter topic S.same on T: retention.ms=7",
 		"copy topic grown to S.grown on T: 3 partitions",

@@ -25,34 +25,59 @@ func (t *task) identify(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, t.s.adminTimeout)
 	kept, err := readLineages(within, t.clients, t.s)
 	cancel()
-	unread := err != nil
-	if unread {
+	t.blind = err != nil
+	if t.blind {
 		if err = t.unreadIDs(err, time.Now()); err != nil {
 			return err
 		}
 	}
+	whys := map[connect.TopicPartition]string{}
+	t.proofs = proofs{open: map[connect.TopicPartition]mark{}, since: t.proofs.since}
 	for tp, p := range t.parts {
 		l, known := kept[tp]
-		p.id, p.of = now[tp.Topic].ID, now[tp.Topic].Partitions
+		p.id, p.of, p.kept, p.mark = now[tp.Topic].ID, now[tp.Topic].Partitions, l, noMark
 		v := judgePosition(p.stored, l, known, p.id)
 		if v.why == wasRecreated || known && l.ID != "" && p.id != "" && l.ID != p.id {
 			t.syncs.anew(tp)
 		}
-		if v.change && !unread { // what is kept and could not be read may say more
+		switch {
+		case v.why != "":
+			whys[tp] = v.why
+		case !t.blind && !v.change && p.stored >= 0 && p.id != "" && l.Epoch != nil:
+			t.proofs.open[tp] = l.mark()
+		}
+		if v.change && !t.blind { // what is kept and could not be read may say more
 			t.keep[tp] = v.keep
 		}
-		if v.why != "" {
-			if err := t.lost(p, v.why); err != nil {
-				return err
-			}
-		}
 	}
-	if len(t.keep) > 0 {
-		t.kept = time.Time{}
-		t.keepLineages(ctx, time.Now())
+	if err := t.proveFirst(ctx, whys); err != nil {
+		return err
+	}
+	for tp, why := range whys {
+		if err := t.lost(t.parts[tp], why); err != nil {
+			return err
+		}
 	}
 	t.known, t.recount = true, true
 	return t.assign(t.reader)
+}
+
+// proveFirst has leaders tell, as far as they answer now, whether they have what was copied. It adds to why positions are gone, and
+// writes what is to be kept.
+func (t *task) proveFirst(ctx context.Context, whys map[connect.TopicPartition]string) error {
+	asked := len(t.proofs.open)
+	truncated := t.findProofs(ctx, time.Now())
+	for _, tp := range truncated {
+		whys[tp] = wasTruncated
+	}
+	must := len(truncated) > 0
+	for tp := range t.keep {
+		must = must || asked > 0 && t.parts[tp].kept.Epoch != nil
+	}
+	if err := t.keepNow(ctx); err != nil && must {
+		return connect.Retriable(err)
+	}
+	return nil
 }
 
 // idsPatience is how long a task waits for the ids of topics. They lie in one partition, whose leader may be away while all others
@@ -88,7 +113,7 @@ func (t *task) lost(p *partition, why string) error {
 	case why == wasTruncated && t.reset == "latest":
 		at = client.Latest
 	case why == wasTruncated && t.reset != "earliest":
-		reason := fmt.Sprintf("%s, and its position, %d, was past the end. Set source.consumer.%s to earliest or latest to go on there, or change the connector's offset", what, p.next, offsetReset)
+		reason := fmt.Sprintf("%s, and its position, %d, lies behind them. Set source.consumer.%s to earliest or latest to go on there, or change the connector's offset", what, p.next, offsetReset)
 		return t.strand(p.tp, reason, errors.New(reason))
 	}
 	where := "its beginning"
@@ -151,21 +176,26 @@ const (
 	keepMost     = 10 * time.Minute
 )
 
-// keepLineages writes what waits to be kept. What can't be written waits.
-func (t *task) keepLineages(ctx context.Context, now time.Time) {
+// keepLineages writes what waits to be kept. What can't be written waits; the error is only for those who can't go on without.
+func (t *task) keepLineages(ctx context.Context, now time.Time) error {
 	if now.Sub(t.kept) < t.keepWait {
-		return
+		return nil
 	}
+	t.awaitMarks()
 	t.kept = now
 	ctx, cancel := context.WithTimeout(ctx, watchTimeout)
 	defer cancel()
 	if err := writeLineages(ctx, t.clients, t.s, t.keep); err != nil {
 		t.keepWait = min(max(2*t.keepWait, keepInterval), keepMost)
 		t.log.Warn("the ids of topics can't be written; a topic that is made anew is not noticed over a restart", "topic", t.s.policy.topicIDsTopic(t.s.source), "error", err)
-		return
+		return err
+	}
+	for tp, l := range t.keep {
+		t.parts[tp].kept = l
 	}
 	clear(t.keep)
 	t.keepWait = keepInterval
+	return nil
 }
 
 // settle finds out where partitions go on whose position does not exist. Its error is retriable while that can't be told.
@@ -181,29 +211,62 @@ func (t *task) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for tp, cause := range t.gone {
+	ways, err := t.decide(ctx, first, end)
+	if err != nil {
+		return connect.Retriable(err)
+	}
+	for tp, w := range ways {
 		p := t.parts[tp]
-		next, begin, stop := p.next, first[tp], end[tp]
-		at, err := goOn(next, begin, stop, t.reset, errors.Is(cause, client.ErrTruncated))
 		delete(t.gone, tp)
-		if err != nil {
-			reason := fmt.Sprintf("%v (position %d, partition from %d to %d). Set source.consumer.%s to earliest or latest to go on there, or change the connector's offset", err, next, begin, stop, offsetReset)
+		if w.err != nil {
+			reason := fmt.Sprintf("%v (position %d, partition from %d to %d). Set source.consumer.%s to earliest or latest to go on there, or change the connector's offset", w.err, w.next, w.begin, w.end, offsetReset)
 			if err := t.strand(tp, reason, fmt.Errorf("%s-%d of cluster %s: %s", tp.Topic, tp.Partition, t.s.source, reason)); err != nil {
 				return err
 			}
-			if last := next - 1; p.id != "" {
+			if last := p.lastOffset(); p.id != "" {
 				t.keep[tp] = lineage{ID: p.id, Gone: &last, Why: wasTruncated}
 				t.kept = time.Time{}
 			}
 			continue
 		}
-		t.happened("%s-%d: %s", tp.Topic, tp.Partition, moved(next, begin, stop, at))
-		p.next = at
+		t.happened("%s-%d: %s", tp.Topic, tp.Partition, moved(w.next, w.begin, w.end, w.at))
+		p.next = w.at
 		if err := t.reread(tp); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// goesOn is where a partition goes on whose position next does not exist, or why it can't.
+type goesOn struct {
+	next, begin, end int64
+	at               int64
+	err              error
+}
+
+// decide finds where partitions go on. Marks of those that lost what was read of them are dropped before they do: it is decided
+// now, and not again after the next start.
+func (t *task) decide(ctx context.Context, first, end map[connect.TopicPartition]int64) (map[connect.TopicPartition]goesOn, error) {
+	ways := make(map[connect.TopicPartition]goesOn, len(t.gone))
+	must := false
+	for tp, cause := range t.gone {
+		p, truncated := t.parts[tp], errors.Is(cause, client.ErrTruncated)
+		w := goesOn{next: p.next, begin: first[tp], end: end[tp]}
+		w.at, w.err = goOn(w.next, w.begin, w.end, t.reset, truncated)
+		ways[tp] = w
+		if !truncated && w.next <= w.end {
+			continue
+		}
+		p.mark = noMark
+		if w.err == nil && p.kept.Epoch != nil {
+			t.keep[tp], must = lineage{ID: p.id}, true
+		}
+	}
+	if !must {
+		return ways, nil
+	}
+	return ways, t.keepNow(ctx)
 }
 
 // moved words why a partition goes on elsewhere.

@@ -109,6 +109,8 @@ func (t *task) measure(now time.Time) {
 		switch k := t.parked[tp]; {
 		case k != nil:
 			pp.State, pp.Reason = connect.ProgressWaiting, k.reason
+		case t.proofs.has(tp):
+			pp.State, pp.Reason = connect.ProgressWaiting, "its leader has yet to tell whether it has what was copied"
 		case slowed:
 			pp.State, pp.Reason = connect.ProgressThrottled, "the limit of its topic ("+propThrottleTopics+")"
 		case linkWaits:

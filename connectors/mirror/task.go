@@ -48,6 +48,9 @@ type task struct {
 	unread   time.Time                            // since when the ids of topics can't be read
 	kept     time.Time                            // when that was last tried
 	keepWait time.Duration                        // before it is tried again
+	blind    bool                                 // what is kept of partitions could not be read
+	proofs   proofs
+	marks    marks
 	records  []connect.SourceRecord
 
 	acks  acks
@@ -66,7 +69,10 @@ type partition struct {
 	stored int64  // offset of the last record copied as found at the start, -1 for none
 	id     string // of the topic that is read, empty for unknown
 	of     int32  // partitions that the topic has, 0 for unknown
+	kept   lineage
+	mark   mark // of what was read
 
+	sent     int64 // offset of the last record of the batches that were handed out, stored before that
 	seen     int64 // next when partitions were last looked at
 	reopened int64 // next when the reader was last opened anew because of this partition
 
@@ -105,6 +111,7 @@ func (t *task) Start(ctx context.Context, tc connect.SourceTaskContext, props ma
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.watched = time.Now()
+	t.marks.looked, t.marks.renewed = t.watched, t.watched
 	t.limit(t.watched, s.life.limits)
 	if err := t.open(); err != nil {
 		return err
@@ -153,7 +160,7 @@ func (t *task) assign(r Positions) error {
 	t.lane.drop(nil)
 	offsets := make(map[connect.TopicPartition]int64, len(t.parts))
 	for tp, p := range t.parts {
-		if !t.parked[tp].waits() {
+		if !t.parked[tp].waits() && !t.proofs.has(tp) {
 			offsets[tp] = p.next
 		}
 	}
@@ -179,11 +186,11 @@ func (t *task) positions(ctx context.Context, reader connect.OffsetReader, tps [
 		return err
 	}
 	for i, tp := range tps {
-		p := &partition{tp: tp, remote: t.s.remote(tp.Topic), source: sources[i], stored: -1, reopened: client.Earliest}
+		p := &partition{tp: tp, remote: t.s.remote(tp.Topic), source: sources[i], stored: -1, sent: -1, reopened: client.Earliest, mark: noMark}
 		last, ok := stored[i].Int64(offsetKey)
 		switch {
 		case ok && last >= 0:
-			p.stored, p.next = last, last+1
+			p.stored, p.sent, p.next = last, last, last+1
 		case t.reset == "latest":
 			p.next = client.Latest
 		case t.reset == "none":
@@ -232,6 +239,7 @@ func (t *task) turn(ctx context.Context, read func(ctx context.Context, wait tim
 	t.tell(now)
 	t.sumUp(now)
 	t.measure(now)
+	t.keepMarks(now)
 	return err
 }
 
@@ -241,6 +249,9 @@ func (t *task) prepare(ctx context.Context) (wait time.Duration, err error) {
 		if err := t.identify(ctx); err != nil {
 			return 0, err
 		}
+	}
+	if err := t.proveLate(ctx, time.Now()); err != nil {
+		return 0, err
 	}
 	if err := t.watch(ctx); err != nil {
 		return 0, err
@@ -285,7 +296,9 @@ func (t *task) Stop() error {
 	t.cancel()
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.lastMarks()
 	t.syncs.stop()
+	t.awaitMarks()
 	if t.reader == nil {
 		return nil
 	}
@@ -388,6 +401,14 @@ func (a *acks) reached(tp connect.TopicPartition, offset int64) {
 	if at, has := a.last[tp]; has {
 		a.last[tp] = max(at, offset)
 	}
+}
+
+// lastOffset is the offset of the last record that was handed out, as far as it is still to count: what is stored when all of it is delivered.
+func (p *partition) lastOffset() int64 {
+	if p.sent < 0 {
+		return p.next - 1
+	}
+	return min(p.sent, p.next-1)
 }
 
 // placeOf gives where a record of this task lies at the source.

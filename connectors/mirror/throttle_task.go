@@ -100,7 +100,7 @@ func (t *task) pace(now time.Time) time.Duration {
 		w := t.slow.topicWait(now, tp.Topic)
 		since, slowed := t.slowed[tp]
 		switch {
-		case t.parked[tp].waits():
+		case t.parked[tp].waits() || t.proofs.has(tp):
 		case w > 0:
 			wait = min(wait, w)
 			if !slowed && p.next >= 0 {

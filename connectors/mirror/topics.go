@@ -225,6 +225,10 @@ func (c *connector) prepare(ctx context.Context, source map[string]client.Topic)
 	return target, refused.String(), nil
 }
 
+// idsSegment is segment.bytes of the topic of topic ids. Each task reads it from the beginning when it starts, and only closed segments of
+// the log are compacted.
+const idsSegment = "16777216"
+
 // makeIDsTopic makes the topic in which tasks keep the ids of the topics that they copy, as often replicated as copies are, or
 // as the brokers have it where that is not possible. Without it tasks go on.
 func (c *connector) makeIDsTopic(ctx context.Context, target map[string]client.Topic) {
@@ -238,9 +242,12 @@ func (c *connector) makeIDsTopic(ctx context.Context, target map[string]client.T
 	if n, err := strconv.ParseInt(c.s.replication, 10, 16); err == nil {
 		factor = int16(n)
 	}
-	err := compacted(name, factor, propReplication).ensure(ctx, c.dst)
+	topic := compacted(name, factor, propReplication)
+	topic.Config["segment.bytes"] = idsSegment
+	err := topic.ensure(ctx, c.dst)
 	if errors.Is(err, client.ErrReplication) && factor != -1 {
-		err = compacted(name, -1, propReplication).ensure(ctx, c.dst)
+		topic.Replication = -1
+		err = topic.ensure(ctx, c.dst)
 	}
 	if err != nil {
 		c.log.Warn("a source topic that is made anew is not noticed over a restart", "error", err)

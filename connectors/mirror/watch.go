@@ -35,7 +35,7 @@ func (t *task) watch(ctx context.Context) error {
 	}
 	idle := map[connect.TopicPartition]int64{}
 	for tp, p := range t.parts {
-		if p.next >= 0 && p.next == p.seen && t.parked[tp] == nil {
+		if p.next >= 0 && p.next == p.seen && t.parked[tp] == nil && !t.proofs.has(tp) {
 			if _, slowed := t.slowed[tp]; !slowed {
 				idle[tp] = client.Latest
 			}

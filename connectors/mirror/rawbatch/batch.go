@@ -92,6 +92,14 @@ type Batch struct {
 // LastOffset is the offset of the last record, even if compaction has removed that.
 func (b *Batch) LastOffset() int64 { return b.BaseOffset + int64(b.LastOffsetDelta) }
 
+// LeaderEpoch is that of the partition's leader that took the batch (KIP-101), -1 unknown. A batch that was patched has none.
+func (b *Batch) LeaderEpoch() int32 {
+	if b.Magic < 2 {
+		return -1
+	}
+	return int32(binary.BigEndian.Uint32(b.Bytes[atLeaderEpoch:]))
+}
+
 // Body is the records as they are stored, compressed or not. Empty for formats before v2.
 func (b *Batch) Body() []byte {
 	if b.Magic < 2 {
