@@ -66,6 +66,9 @@ type Conn struct {
 	versions map[int16][2]int16
 	sess     session
 
+	// pen belongs to who writes: to the writer, or to who finds nothing to wait for. It comes before mu.
+	pen sync.Mutex
+
 	mu      sync.Mutex
 	wake    chan struct{} // holds one element once there is something for the writer
 	waiting []*call
@@ -80,9 +83,10 @@ type Conn struct {
 	done    chan struct{} // closed when all is over
 
 	inFlight atomic.Int32
-	buf      []byte
-	parts    net.Buffers
-	small    []byte
+	// What follows is the pen's.
+	buf   []byte
+	parts net.Buffers
+	small []byte
 }
 
 // call is one request on its way.
@@ -118,6 +122,38 @@ func (c *Conn) Negotiate(req kmsg.Request, least, most int16) error {
 // connection's until then.
 func (c *Conn) Send(req kmsg.Request, reply Reply) error {
 	return c.send(&call{req: req, sized: func(a answer) { reply(a.resp, a.hold, a.err) }})
+}
+
+// SendNow is Send for who may wait for the writing, request.timeout.ms at most: it writes the request itself unless others are before it.
+// Besides the errors of Send there is none: a request that can't be written is answered.
+func (c *Conn) SendNow(req kmsg.Request, reply Reply) error {
+	next := &call{req: req, sized: func(a answer) { reply(a.resp, a.hold, a.err) }}
+	if !c.pen.TryLock() {
+		return c.send(next)
+	}
+	defer c.pen.Unlock()
+	if !c.overtake(next) {
+		return c.send(next)
+	}
+	if err := c.put(next); err != nil {
+		c.fail(err)
+	}
+	return nil
+}
+
+// overtake puts a request among those in flight if there is nothing that it would have to wait for. The pen is held.
+func (c *Conn) overtake(next *call) bool {
+	if c.sess.due() {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil || len(c.waiting) > 0 || !c.mute.IsZero() && time.Now().Before(c.mute) {
+		return false
+	}
+	c.inFlight.Add(1)
+	c.launch(next)
+	return true
 }
 
 func (c *Conn) send(next *call) error {
@@ -215,20 +251,26 @@ func (c *Conn) write() {
 		if next == nil || !c.unmuted() {
 			return
 		}
-		if c.sess.due() {
-			if err := c.reauthenticate(); err != nil {
-				c.fail(err)
-				return
-			}
-		}
-		if !c.take(next) {
-			return
-		}
-		if err := c.put(next); err != nil {
+		if err := c.turn(next); err != nil {
 			c.fail(err)
 			return
 		}
 	}
+}
+
+// turn writes the oldest request.
+func (c *Conn) turn(next *call) error {
+	c.pen.Lock()
+	defer c.pen.Unlock()
+	if c.sess.due() {
+		if err := c.reauthenticate(); err != nil {
+			return err
+		}
+	}
+	if !c.take(next) {
+		return ErrClosed // it has ended for another reason
+	}
+	return c.put(next)
 }
 
 // next waits for the oldest request that is not written. It stays in the queue; only the writer takes from there.

@@ -29,7 +29,11 @@ func TestRequestsAreAnsweredInOrder(t *testing.T) {
 		if err := conn.Negotiate(req, 4, 12); err != nil {
 			t.Fatal(err)
 		}
-		err := conn.Send(req, func(resp kmsg.Response, hold *client.Hold, err error) {
+		send := conn.Send
+		if i%3 > 0 {
+			send = conn.SendNow
+		}
+		err := send(req, func(resp kmsg.Response, hold *client.Hold, err error) {
 			if err != nil || len(resp.(*kmsg.MetadataResponse).Brokers) != 1 {
 				t.Errorf("answer %d: %v", i, err)
 			}
@@ -51,7 +55,9 @@ func TestRequestsAreAnsweredInOrder(t *testing.T) {
 	conn.Close()
 	<-conn.Done()
 	var closed *ConnError
-	if err := conn.Send(kmsg.NewPtrMetadataRequest(), nil); !errors.As(err, &closed) || closed.Written || !errors.Is(err, ErrClosed) {
-		t.Errorf("after the end: %v", err)
+	for _, send := range []func(kmsg.Request, Reply) error{conn.Send, conn.SendNow} {
+		if err := send(kmsg.NewPtrMetadataRequest(), nil); !errors.As(err, &closed) || closed.Written || !errors.Is(err, ErrClosed) {
+			t.Errorf("after the end: %v", err)
+		}
 	}
 }

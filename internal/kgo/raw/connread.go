@@ -27,11 +27,13 @@ func (c *Conn) read() {
 			break
 		}
 	}
-	<-c.written // who may still be reading what requests point to
+	<-c.written  // who may still be reading what requests point to
+	c.pen.Lock() // and who else may be
 	c.mu.Lock()
 	flying, waiting, err := c.flying, c.waiting, c.err
 	c.flying, c.waiting = nil, nil
 	c.mu.Unlock()
+	c.pen.Unlock()
 	for _, f := range flying {
 		c.finish(f, answer{err: &ConnError{Addr: c.Addr, Written: true, Err: err}})
 	}

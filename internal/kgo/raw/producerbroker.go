@@ -31,8 +31,10 @@ type outBroker struct {
 }
 
 const (
-	// worthIt is how many bytes need not wait for more.
-	worthIt = 128 << 10
+	// worthIt is how many bytes need not wait for more behind one request, twice as many behind two, and so on: while the broker has work,
+	// fewer and larger requests cost both sides less, and it has the next one before it has answered the last.
+	worthIt     = 128 << 10
+	mostDoubled = 4
 	// batchOverhead is what a batch takes in a request besides its bytes, and the name of its topic.
 	batchOverhead = 16
 )
@@ -96,7 +98,7 @@ func (b *outBroker) due() bool {
 		return false
 	}
 	left := p.set.Linger - time.Since(b.since)
-	if b.flying == 0 || b.ready >= worthIt || left <= 0 {
+	if b.flying == 0 || b.ready >= worthIt<<min(b.flying-1, mostDoubled) || left <= 0 {
 		return true
 	}
 	if b.timer == nil {
@@ -160,7 +162,7 @@ func (b *outBroker) sendOne() {
 		rawbatch.Patch(b.Of.Bytes, b.ID.Producer, b.ID.Epoch, b.Seq, p.txn != nil, b.Of.BodyCRC)
 	}
 	reply := func(resp kmsg.Response, hold *client.Hold, err error) { b.answered(req, resp, hold, err) }
-	if err := b.conn.Send(req, reply); err != nil {
+	if err := b.conn.SendNow(req, reply); err != nil {
 		b.answered(req, nil, nil, err)
 	}
 }

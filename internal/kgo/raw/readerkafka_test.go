@@ -82,7 +82,8 @@ func TestReaderOnBrokers(t *testing.T) {
 	t.Run("quota", k.quota)
 	t.Run("authenticated again", k.authenticatedAgain)
 	t.Run("many partitions", k.manyPartitions)
-	t.Run("a broker dies and comes back", k.death) // the last: leaders have moved
+	t.Run("a broker dies and comes back", k.death)
+	t.Run("truncated", k.truncated) // the last: a broker is missing
 }
 
 func (k *onBrokers) committed(t *testing.T) {
@@ -288,4 +289,48 @@ func (k *onBrokers) death(t *testing.T) {
 		t.Fatal(err)
 	}
 	all()
+}
+
+// truncated has a replica lead that missed the last records (an unclean leader election), and write others in their place.
+func (k *onBrokers) truncated(t *testing.T) {
+	unclean, one := "true", "1"
+	resp, err := k.adm.CreateTopic(within(t, time.Minute), 1, 2, map[string]*string{"unclean.leader.election.enable": &unclean, "min.insync.replicas": &one}, "lossy")
+	if err == nil {
+		err = resp.Err
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tp := connect.TopicPartition{Topic: "lossy"}
+	k.write(t, tp.Topic, 0, "v0", "v1")
+	testkit.Eventually(t, 2*time.Minute, inSync(k.adm, tp.Topic))
+	leads, follows := k.Brokers[0], k.Brokers[1]
+	if k.leader(t, tp.Topic) != 1 {
+		leads, follows = follows, leads
+	}
+	follows.Stop()
+	k.write(t, tp.Topic, 0, "v2", "v3")
+	r := reader(t, k.Bootstrap(), ReaderOptions{}, nil)
+	if err := r.Assign(map[connect.TopicPartition]int64{tp: 0}); err != nil {
+		t.Fatal(err)
+	}
+	collect(t, r, 4)
+	r.mu.Lock()
+	epoch := r.find(tp).epoch
+	r.mu.Unlock()
+	end := func(want int64) {
+		t.Helper()
+		testkit.Eventually(t, time.Minute, func(ctx context.Context) error {
+			got, err := r.EpochEnds(ctx, map[connect.TopicPartition]int32{tp: epoch})
+			if at, answered := got[tp]; !answered || at != want {
+				return fmt.Errorf("epoch %d ends at %v, not at %d: %w", epoch, got, want, err)
+			}
+			return nil
+		})
+	}
+	end(4)
+	leads.Stop()
+	follows.Restart()
+	k.write(t, tp.Topic, 0, "n2", "n3", "n4")
+	end(2)
 }
