@@ -21,9 +21,8 @@ type lane struct {
 	held  []*carrier // what limits, or a producer that is busy, have held up, in order
 	deep  bool       // something is held because the producer has enough of it: worth a look when some of that is answered
 
-	// Of batches that were answered while it waits for that; written beside Poll.
-	rouse   atomic.Pointer[context.CancelFunc]
-	answers atomic.Int32
+	// rouse ends the wait for what fetches bring, as there is room for what is held; called beside Poll.
+	rouse atomic.Pointer[context.CancelFunc]
 
 	encoder rawbatch.Encoder
 }
@@ -39,6 +38,9 @@ type way struct {
 	until         int64
 	doubted       int64 // base offset of a batch that was read again to be sure of it
 	held          int   // fetches that are held
+	// answers counts batches that were answered since a fetch was last held, worth is how many of them make room that is worth a look.
+	// They are read beside Poll.
+	answers, worth atomic.Int32
 }
 
 // doubts tells whether a batch that lies further on than expected is to be read again: its base offset differs from the expected
@@ -160,13 +162,15 @@ const (
 	deepestMerged = 4
 )
 
-// room tells how many more batches of a partition may be sent now.
-func room(b client.Backlog, merge bool) int {
+func depth(merge bool) int {
 	if merge {
-		return deepestMerged - b.Batches
+		return deepestMerged
 	}
-	return deepest - b.Batches
+	return deepest
 }
+
+// room tells how many more batches of a partition may be sent now.
+func room(b client.Backlog, merge bool) int { return depth(merge) - b.Batches }
 
 // crawls tells whether batches wait for nothing but answers, and are too small for how long those take.
 func crawls(b client.Backlog) bool {

@@ -27,14 +27,15 @@ func (t *task) carryHeld(now time.Time) error {
 // hold has a fetch wait, behind others of its partition.
 func (l *lane) hold(c *carrier) {
 	l.held = append(l.held, c)
-	c.p.way.held++
+	w := &c.p.way
+	if w.held++; w.held == 1 {
+		w.worth.Store(int32(max(1, (depth(c.merge)-max(c.room, 0))/2)))
+		w.answers.Store(0)
+	}
 }
 
-const (
-	// answersWorth is how many answers make it worth a look whether the producer takes more.
-	answersWorth = deepest / 2
-	mostLook     = 50 * time.Millisecond
-)
+// mostLook is how long what is held waits for answers at most.
+const mostLook = 50 * time.Millisecond
 
 // rousable gives a context that ends when it is worth a look at what is held.
 func (l *lane) rousable(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -42,8 +43,12 @@ func (l *lane) rousable(ctx context.Context) (context.Context, context.CancelFun
 		return ctx, func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l.answers.Store(0)
 	l.rouse.Store(&cancel)
+	for _, c := range l.held {
+		if c.p.way.roomy() { // since it was held
+			cancel()
+		}
+	}
 	return ctx, func() {
 		l.rouse.Store(nil)
 		cancel()
@@ -58,12 +63,16 @@ func (l *lane) within(wait time.Duration) time.Duration {
 	return wait
 }
 
-// answered counts a batch that was answered.
-func (l *lane) answered() {
-	if f := l.rouse.Load(); f != nil && l.answers.Add(1) >= answersWorth {
+// answered counts a batch that was answered. A partition whose batches were answered by half makes it worth a look: then most others have room
+// too, and none has run dry.
+func (l *lane) answered(w *way) {
+	w.answers.Add(1)
+	if f := l.rouse.Load(); f != nil && w.roomy() {
 		(*f)()
 	}
 }
+
+func (w *way) roomy() bool { return w.answers.Load() >= w.worth.Load() }
 
 // drop gives up what is held of a partition, of all of them if it is nil.
 func (l *lane) drop(p *partition) {

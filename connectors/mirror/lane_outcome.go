@@ -11,14 +11,16 @@ import (
 
 // BatchWritten implements client.BatchSource.
 func (t *task) BatchWritten(b *client.SourceBatch, base int64) {
-	t.lane.answered()
 	tp, last, ok := placeOf(&connect.SourceRecord{SourcePartition: b.SourcePartition, SourceOffset: b.SourceOffset})
 	if !ok {
 		return
 	}
 	t.acks.reached(tp, last)
-	if p := t.parts[tp]; p != nil && b.MaxTimestamp >= 0 {
-		p.delay.written(time.Now(), time.UnixMilli(b.MaxTimestamp))
+	if p := t.parts[tp]; p != nil {
+		if b.MaxTimestamp >= 0 {
+			p.delay.written(time.Now(), time.UnixMilli(b.MaxTimestamp))
+		}
+		t.lane.answered(&p.way)
 	}
 	if t.syncs != nil {
 		t.syncs.deliveredRuns(tp, b.Runs, base)
