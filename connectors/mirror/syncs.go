@@ -67,6 +67,9 @@ type flight struct {
 const (
 	// mostFlying is how many syncs are on their way at most, as in Java: those that wait meanwhile are overtaken by newer ones.
 	mostFlying = 10
+	// syncsRest is how long newer syncs overtake those that wait, after some were written: a mirror that catches up would write one for nearly
+	// each batch.
+	syncsRest = 50 * time.Millisecond
 	// piecesTick is how often pieces are written that have grown.
 	piecesTick = time.Second
 	// lastWords is how long a task that ends tries to write what is left.
@@ -237,11 +240,18 @@ func (w *syncs) run(ctx context.Context, makeTopics func()) {
 	}
 	tick := time.NewTicker(piecesTick)
 	defer tick.Stop()
+	rested := time.NewTimer(syncsRest)
+	defer rested.Stop()
+	wake := (<-chan struct{})(w.wake)
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-w.wake:
+		case <-rested.C:
+			wake = w.wake
+		case <-wake:
 			w.send(ctx, w.dueSyncs(mostFlying))
+			wake = nil
+			rested.Reset(syncsRest)
 		case <-tick.C:
 			w.tick()
 			w.mend()

@@ -83,6 +83,7 @@ func TestSyncsAreWritten(t *testing.T) {
 		a0, a1 := connect.TopicPartition{Topic: "a"}, connect.TopicPartition{Topic: "a", Partition: 1}
 		step := func(want string) {
 			t.Helper()
+			time.Sleep(syncsRest)
 			synctest.Wait()
 			if got := told(t, f.source, syncsT); got != want {
 				t.Fatalf("told %q, not %q", got, want)
@@ -342,6 +343,7 @@ func TestSyncsInFlight(t *testing.T) {
 			for i := range int32(30) {
 				deliver(t, tk, connect.TopicPartition{Topic: "a", Partition: i}, round, round)
 			}
+			time.Sleep(syncsRest)
 			synctest.Wait()
 		}
 		if len(f.sent) != mostFlying {
@@ -364,6 +366,7 @@ func TestSyncsInFlight(t *testing.T) {
 			}
 			done = len(f.sent)
 			f.on(ds)
+			time.Sleep(syncsRest)
 			synctest.Wait()
 		}
 		for i := range int32(30) {
