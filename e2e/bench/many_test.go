@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,17 +22,26 @@ type wide struct {
 	name            string
 	firstOnAll      time.Duration // from POST /connectors until each partition of the target had its record
 	spent, idle     time.Duration // CPU until then, and in a second of idling afterwards
-	rss, brokerIdle float64       // MiB; CPU-seconds of the target's broker in a second of idling
+	rss, peakRSS    float64       // MiB
+	brokerIdle      float64       // CPU-seconds of the target's broker in a second of idling
 }
 
-// BenchmarkManyPartitions mirrors 1,000 topics of 10 partitions with a record each (CONNECTD_BENCH_TOPICS sets another number of
-// topics): how long until all are on the target, and what it costs to have them when nothing comes any more.
+// BenchmarkManyPartitions mirrors 900 topics of 10 partitions with a record each (CONNECTD_BENCH_TOPICS sets another number of
+// topics): how long until all are on the target, and what it costs to have them when nothing comes any more. With 910 or more Kafka's own
+// mirror never gets there: it asks for all topics in one request, and controllers refuse one that takes more than 10,000 records.
+// CONNECTD_BENCH_ONLY=connectd leaves it out.
 func BenchmarkManyPartitions(b *testing.B) {
-	topics := number(b, "CONNECTD_BENCH_TOPICS", 1000, 1)
+	topics := number(b, "CONNECTD_BENCH_TOPICS", 900, 1)
 	source := testkit.StartBroker(b, testkit.Heap("2g"))
 	fillTopics(b, source.Bootstrap, topics)
 	for b.Loop() {
 		ours := mirrorMany(b, startConnectd, source.Bootstrap, topics)
+		fmt.Printf("\n%+v\n", ours)
+		b.ReportMetric(ours.firstOnAll.Seconds(), "s-first")
+		b.ReportMetric(ours.rss, "MiB-RSS")
+		if os.Getenv("CONNECTD_BENCH_ONLY") == ours.name {
+			continue
+		}
 		java := mirrorMany(b, startJava, source.Bootstrap, topics)
 		fmt.Printf("\n%d topics of %d partitions, one record each\n%-44s %12s %12s %14s\n", topics, perTopic, "", ours.name, java.name, "connectd/java")
 		row := func(what, format string, x, y float64) {
@@ -39,17 +49,16 @@ func BenchmarkManyPartitions(b *testing.B) {
 		}
 		row("POST to the first record on all, s", "%.1f", ours.firstOnAll.Seconds(), java.firstOnAll.Seconds())
 		row("CPU of the worker until then, s", "%.1f", ours.spent.Seconds(), java.spent.Seconds())
-		row("RSS, MiB", "%.0f", ours.rss, java.rss)
+		row("RSS at idle, MiB", "%.0f", ours.rss, java.rss)
+		row("peak RSS, MiB", "%.0f", ours.peakRSS, java.peakRSS)
 		row("CPU of the worker at idle, % of a core", "%.1f", ours.idle.Seconds()*100, java.idle.Seconds()*100)
 		row("CPU of the target's broker then, % of a core", "%.1f", ours.brokerIdle*100, java.brokerIdle*100)
-		b.ReportMetric(ours.firstOnAll.Seconds(), "s-first")
-		b.ReportMetric(ours.rss, "MiB-RSS")
 	}
 }
 
 // fillTopics makes the topics and gives each partition a record.
 func fillTopics(b *testing.B, bootstrap string, topics int) {
-	cl := client(b, bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(1000))
+	cl := client(b, bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.UnknownTopicRetries(-1))
 	admin := kadm.NewClient(cl)
 	names := make([]string, topics)
 	for i := range names {
@@ -124,7 +133,7 @@ func mirrorMany(b *testing.B, start func(*testing.B, string) worker, source stri
 	at, broker := w.process.Usage(), target.Usage()
 	pause(b, span)
 	after, brokerAfter := w.process.Usage(), target.Usage()
-	r.rss = float64(after.RSS) / (1 << 20)
+	r.rss, r.peakRSS = float64(after.RSS)/(1<<20), float64(after.PeakRSS)/(1<<20)
 	r.idle = (after.CPU - at.CPU) / time.Duration(span/time.Second)
 	r.brokerIdle = (brokerAfter.CPU - broker.CPU).Seconds() / span.Seconds()
 	w.process.Stop()
