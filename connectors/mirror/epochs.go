@@ -69,8 +69,9 @@ func (m mark) prove(next, end int64) (truncated bool, left mark) {
 const (
 	// epochEvery is how often it is looked for leader epochs that are new, all partitions together.
 	epochEvery = 10 * time.Second
-	// Marks are renewed every minute as far as partitions were read meanwhile, and less often for many partitions: each takes a record.
-	markEvery = time.Minute
+	// Marks are renewed when positions were stored, so that they are seldom behind those, but not more often than this, and for many
+	// partitions less often: each that was read meanwhile takes a record.
+	markEvery = 30 * time.Second
 	markEach  = 20 * time.Millisecond
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectd/connectd/connect"
@@ -169,6 +170,7 @@ func (t *task) keepNow(ctx context.Context) error {
 
 // marks are marks on their way to be kept, beside the task.
 type marks struct {
+	stored          atomic.Bool // positions, since marks were renewed; set beside Poll
 	looked, renewed time.Time
 	rest            time.Time // when it is tried again after a failure
 	wait            time.Duration
@@ -188,13 +190,14 @@ func (t *task) keepMarks(now time.Time) {
 			return
 		}
 	}
-	if t.blind || now.Sub(m.looked) < epochEvery || now.Before(m.rest) {
+	renew := now.Sub(m.renewed) >= max(markEvery, time.Duration(len(t.parts))*markEach) && m.stored.Load()
+	if t.blind || now.Before(m.rest) || !renew && now.Sub(m.looked) < epochEvery {
 		return
 	}
 	m.looked = now
-	renew := now.Sub(m.renewed) >= max(markEvery, time.Duration(len(t.parts))*markEach)
 	if renew {
 		m.renewed = now
+		m.stored.Store(false)
 	}
 	t.sendMarks(renew, watchTimeout)
 }

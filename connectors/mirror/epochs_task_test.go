@@ -154,20 +154,49 @@ func TestTruncatedWhileNoTaskRuns(t *testing.T) {
 	}
 }
 
-// TestTruncatedAfterACrash has what was kept of the task's first seconds, and not of its last.
+// TestTruncatedAfterACrash has what was kept of the task's first seconds, and when positions were stored for the last time.
 func TestTruncatedAfterACrash(t *testing.T) {
 	inBothLanes(t, func(e *epochRig) {
 		add(e.f, "a", "r0", "r1")
 		first := e.start()
 		first.wants(2*epochEvery, "r0 r1")
-		add(e.f, "a", "r2", "r3")
-		first.wants(5*time.Second, "r2 r3")
+		add(e.f, "a", "r2", "r3", "r4")
+		first.wants(time.Minute, "r2 r3 r4")
+		if err := first.Commit(e.Context()); err != nil {
+			e.Fatal(err)
+		}
+		first.wants(5*time.Second, "")
 		first.crash()
-		e.lose(1, "n1", "n2", "n3", "n4", "n5")
+		e.lose(4, "n4", "n5")
 		second := e.start()
 		second.wants(5*time.Second, "")
 		second.says("lost records at the source")
 	})
+}
+
+// TestTruncatedWhileATaskRuns has the task die before it has stored positions of what it had copied.
+func TestTruncatedWhileATaskRuns(t *testing.T) {
+	for stored, want := range map[int64]string{0: "r1 n2 n3 n4 n5", 2: "", 3: "", 4: "n5"} {
+		inBothLanes(t, func(e *epochRig) {
+			add(e.f, "a", "r0", "r1", "r2", "r3")
+			first := e.start()
+			first.wants(5*time.Second, "r0 r1 r2 r3")
+			e.lose(2, "n2", "n3", "n4")
+			tp := connect.TopicPartition{Topic: "a"}
+			err := &client.PartitionError{TopicPartition: tp, Err: client.ErrTruncated}
+			if e.whole {
+				first.reader.(*fakeBatchReader).errs = []error{err}
+			} else {
+				first.reader.(*fakeReader).errs = []error{err}
+			}
+			first.wants(5*time.Second, "")
+			first.says("unclean leader election")
+			first.crash()
+			e.store.Set(first.parts[tp].source, connect.Entries{{Key: offsetKey, Value: stored}})
+			add(e.f, "a", "n5")
+			e.start().wants(5*time.Second, want)
+		})
+	}
 }
 
 // TestLeadersThatChangeLoseNothing has a crash leave an old mark: the position is of a later epoch.

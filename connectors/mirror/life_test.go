@@ -349,6 +349,7 @@ func TestJudgePosition(t *testing.T) {
 		why    string
 		change bool
 		gone   bool // what is kept from now on says that the position is gone
+		prove  bool
 	}{
 		"first time":                 {stored: -1, now: "x", change: true},
 		"first time, known":          {stored: -1, kept: lineage{ID: "x"}, known: true, now: "x"},
@@ -361,14 +362,18 @@ func TestJudgePosition(t *testing.T) {
 		"decided":                    {stored: 3, kept: lineage{ID: "x", Gone: at(7), Why: wasRecreated}, known: true, now: "x", change: true},
 		"decided by removal":         {stored: -1, kept: lineage{ID: "x", Gone: at(7), Why: wasRecreated}, known: true, now: "x", change: true},
 		"truncated":                  {stored: 7, kept: lineage{ID: "x", Gone: at(7), Why: wasTruncated}, known: true, now: "x", why: wasTruncated, gone: true},
-		"goes on, with a mark":       {stored: 7, kept: lineage{ID: "x"}.with(mark{3, 8}), known: true, now: "x"},
+		"goes on, with a mark":       {stored: 7, kept: lineage{ID: "x"}.with(mark{3, 8}), known: true, now: "x", prove: true},
+		"died before it had stored":  {stored: 5, kept: lineage{ID: "x", Gone: at(7), Why: wasTruncated}.with(mark{3, 8}), known: true, now: "x", change: true, prove: true},
+		"decided further on":         {stored: 9, kept: lineage{ID: "x", Gone: at(7), Why: wasTruncated}.with(mark{3, 8}), known: true, now: "x", change: true},
+		"made anew, with a mark":     {stored: 7, kept: lineage{ID: "o"}.with(mark{3, 8}), known: true, now: "x", why: wasRecreated, change: true, gone: true},
+		"no ids, with a mark":        {stored: 7, kept: lineage{ID: "x"}.with(mark{3, 8}), known: true},
 		"removed, with a mark":       {stored: -1, kept: lineage{ID: "x"}.with(mark{3, 8}), known: true, now: "x", change: true},
 		"no ids":                     {stored: 7},
 		"no ids, undecided":          {stored: 7, kept: lineage{ID: "x", Gone: at(7), Why: wasTruncated}, known: true, why: wasTruncated},
 		"no topic":                   {stored: 7, kept: lineage{ID: "x"}, known: true},
 	} {
 		v := judgePosition(c.stored, c.kept, c.known, c.now)
-		if v.why != c.why || v.change != c.change || v.keep.isGone(c.stored) != c.gone || v.change && v.keep.ID != c.now {
+		if v.why != c.why || v.change != c.change || v.keep.isGone(c.stored) != c.gone || v.change && v.keep.ID != c.now || (v.prove.epoch >= 0) != c.prove {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}

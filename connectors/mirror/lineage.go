@@ -18,7 +18,8 @@ import (
 type lineage struct {
 	ID string `json:"topic_id"`
 	// Gone is a stored position that belongs to records that are gone: when it is found stored again, nobody has decided
-	// yet how to go on. Any other stored position is newer.
+	// yet how to go on. Any other stored position is newer; but a lower one may be that of a task that died before it had stored
+	// this one, which the mark tells.
 	Gone *int64 `json:"gone,omitempty"`
 	Why  string `json:"why,omitempty"` // wasRecreated or wasTruncated
 	// Epoch is the leader epoch in which the record before the offset To was written, and read. nil for unknown.
@@ -33,9 +34,11 @@ const (
 
 func (l lineage) isGone(stored int64) bool { return l.Gone != nil && *l.Gone == stored }
 
-// verdict says what a stored position is worth: why is empty if it is good. keep is what is to be kept from now on, if change.
+// verdict says what a stored position is worth: why is empty if it is good, as far as its leader proves the mark, if there is
+// one. keep is what is to be kept from now on, if change.
 type verdict struct {
 	why    string
+	prove  mark
 	keep   lineage
 	change bool
 }
@@ -45,22 +48,24 @@ type verdict struct {
 func judgePosition(stored int64, kept lineage, known bool, now string) verdict {
 	plain := lineage{ID: now}
 	lost := func(why string) verdict {
-		return verdict{why: why, keep: lineage{ID: now, Gone: &stored, Why: why}, change: !kept.isGone(stored) || kept.ID != now}
+		return verdict{why: why, prove: noMark, keep: lineage{ID: now, Gone: &stored, Why: why}, change: !kept.isGone(stored) || kept.ID != now}
 	}
 	switch {
 	case now == "":
 		if stored >= 0 && kept.isGone(stored) {
-			return verdict{why: kept.Why}
+			return verdict{why: kept.Why, prove: noMark}
 		}
-		return verdict{}
+		return verdict{prove: noMark}
 	case stored < 0:
-		return verdict{keep: plain, change: !known || kept.ID != now || kept.Gone != nil || kept.Epoch != nil}
+		return verdict{prove: noMark, keep: plain, change: !known || kept.ID != now || kept.Gone != nil || kept.Epoch != nil}
 	case known && kept.ID != "" && kept.ID != now:
 		return lost(wasRecreated)
 	case kept.isGone(stored):
 		return lost(kept.Why)
+	case known && kept.ID == now && (kept.Gone == nil || stored < *kept.Gone):
+		return verdict{prove: kept.mark(), keep: plain.with(kept.mark()), change: kept.Gone != nil}
 	}
-	return verdict{keep: plain, change: !known || kept.ID != now || kept.Gone != nil}
+	return verdict{prove: noMark, keep: plain, change: true}
 }
 
 // topicIDsTopic holds, on the target, the lineage of positions of links from the cluster with that alias.

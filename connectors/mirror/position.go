@@ -43,8 +43,8 @@ func (t *task) identify(ctx context.Context) error {
 		switch {
 		case v.why != "":
 			whys[tp] = v.why
-		case !t.blind && !v.change && p.stored >= 0 && p.id != "" && l.Epoch != nil:
-			t.proofs.open[tp] = l.mark()
+		case !t.blind && v.prove.epoch >= 0:
+			t.proofs.open[tp] = v.prove
 		}
 		if v.change && !t.blind { // what is kept and could not be read may say more
 			t.keep[tp] = v.keep
@@ -224,7 +224,7 @@ func (t *task) settle(ctx context.Context) error {
 				return err
 			}
 			if last := p.lastOffset(); p.id != "" {
-				t.keep[tp] = lineage{ID: p.id, Gone: &last, Why: wasTruncated}
+				t.keep[tp] = lineage{ID: p.id, Gone: &last, Why: wasTruncated}.with(w.known)
 				t.kept = time.Time{}
 			}
 			continue
@@ -243,6 +243,7 @@ type goesOn struct {
 	next, begin, end int64
 	at               int64
 	err              error
+	known            mark
 }
 
 // decide finds where partitions go on. Marks of those that lost what was read of them are dropped before they do: it is decided
@@ -252,7 +253,7 @@ func (t *task) decide(ctx context.Context, first, end map[connect.TopicPartition
 	must := false
 	for tp, cause := range t.gone {
 		p, truncated := t.parts[tp], errors.Is(cause, client.ErrTruncated)
-		w := goesOn{next: p.next, begin: first[tp], end: end[tp]}
+		w := goesOn{next: p.next, begin: first[tp], end: end[tp], known: p.mark}
 		w.at, w.err = goOn(w.next, w.begin, w.end, t.reset, truncated)
 		ways[tp] = w
 		if !truncated && w.next <= w.end {

@@ -34,6 +34,7 @@ func (t *task) CommitRecord(rec *connect.SourceRecord, md *connect.RecordMetadat
 
 // Commit implements connect.Committer.
 func (t *task) Commit(context.Context) error {
+	t.marks.stored.Store(true)
 	if t.syncs != nil {
 		t.syncs.commit()
 	}
