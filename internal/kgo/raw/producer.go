@@ -53,6 +53,8 @@ type Producer struct {
 	brokers map[int32]*outBroker
 	conns   uint64 // connections so far
 	resting map[*lane]struct{}
+	learnt  uint64    // version of the metadata
+	looked  time.Time // at all lanes
 	id      sequence.ID
 	hasID   bool
 	asking  bool // for another producer id

@@ -181,8 +181,8 @@ func (p *Producer) keep() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		changed, _ := p.cl.Changed()
-		timer.Reset(p.tidy())
+		changed, version := p.cl.Changed()
+		timer.Reset(p.tidy(version))
 		select {
 		case <-changed:
 		case <-p.stir:
@@ -198,21 +198,37 @@ func (p *Producer) look() time.Duration {
 	return min(max(p.set.DeliveryTimeout/20, 10*time.Millisecond), time.Second)
 }
 
-// tidy does what is due, and tells when to come again.
-func (p *Producer) tidy() time.Duration {
+// restGrain is how exactly the rest of a lane ends: thousands of them don't take a look each.
+const restGrain = 5 * time.Millisecond
+
+// tidy does what is due, and tells when to come again. version is that of the metadata.
+func (p *Producer) tidy(version uint64) time.Duration {
 	p.mu.Lock()
 	defer p.unlock()
-	p.learn()
+	if version != p.learnt {
+		p.learnt = version
+		p.learn()
+	}
 	now := time.Now()
 	again := time.Hour
 	for l := range p.resting {
 		if left := l.until.Sub(now); left > 0 {
-			again = min(again, left)
+			again = min(again, max(left, restGrain))
 			continue
 		}
 		delete(p.resting, l)
 		p.offer(l)
 	}
+	if left := p.looked.Add(p.look()).Sub(now); left > 0 {
+		return min(again, left)
+	}
+	p.looked = now
+	return min(again, p.inspect(now))
+}
+
+// inspect goes through all lanes: deadlines, and topics that are missing or not needed any more. It tells when that is due again. The lock is held.
+func (p *Producer) inspect(now time.Time) time.Duration {
+	again := time.Hour
 	for _, t := range p.topics {
 		idle := true
 		for _, l := range t.lanes {
