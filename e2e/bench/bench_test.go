@@ -149,8 +149,8 @@ func client(b *testing.B, bootstrap string, opts ...kgo.Opt) *kgo.Client {
 	return cl
 }
 
-// startConnectd starts bin/connectd, or what CONNECTD_BIN names.
-func startConnectd(b *testing.B, bootstrap string) worker {
+// connectd is the binary: built from this tree, or what CONNECTD_BIN names.
+func connectd(b *testing.B) string {
 	bin := os.Getenv("CONNECTD_BIN")
 	if bin == "" {
 		bin = filepath.Join(b.TempDir(), "connectd")
@@ -158,6 +158,12 @@ func startConnectd(b *testing.B, bootstrap string) worker {
 			b.Fatalf("building connectd: %v\n%s", err, out)
 		}
 	}
+	return bin
+}
+
+// startConnectd starts a worker.
+func startConnectd(b *testing.B, bootstrap string) worker {
+	bin := connectd(b)
 	port := testkit.FreePort(b)
 	file := filepath.Join(b.TempDir(), "worker.properties")
 	props := fmt.Sprintf(`bootstrap.servers=%s

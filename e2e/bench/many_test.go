@@ -19,11 +19,11 @@ const perTopic = 10 // partitions
 
 // wide is what one worker showed with many partitions.
 type wide struct {
-	name            string
-	firstOnAll      time.Duration // from POST /connectors until each partition of the target had its record
-	spent, idle     time.Duration // CPU until then, and in a second of idling afterwards
-	rss, peakRSS    float64       // MiB
-	brokerIdle      float64       // CPU-seconds of the target's broker in a second of idling
+	name         string
+	firstOnAll   time.Duration // from POST /connectors until each partition of the target had its record
+	spent, idle  time.Duration // CPU until then, and in a second of idling afterwards
+	rss, peakRSS float64       // MiB
+	brokerIdle   float64       // CPU-seconds of the target's broker in a second of idling
 }
 
 // BenchmarkManyPartitions mirrors 900 topics of 10 partitions with a record each (CONNECTD_BENCH_TOPICS sets another number of

@@ -181,7 +181,7 @@ func (c *connector) problems(snap *cluster.Connector) []string {
 		add("half-written: the commit record at offset %d counts %s, but %s: the tasks are generated anew",
 			c.commit.Record.Offset, plural(c.commit.Tasks, "task", "tasks"), have(c.closed))
 	case len(snap.Tasks) > 0 && snap.TasksOffset < snap.ConfigOffset:
-		add("the connector's config was changed after its task configs were committed: new task configs are still to come")
+		add("the connector's config was changed after its task configs were committed: new ones are still to come, or the change left them as they are")
 	}
 	if c.count != nil && snap.FencingPending && len(snap.Tasks) > 0 {
 		add("task configs were committed after the task count record: exactly-once tasks start only after a round of fencing")
