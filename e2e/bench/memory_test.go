@@ -1,8 +1,11 @@
 package bench
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +46,7 @@ func BenchmarkMemory(b *testing.B) {
 			m.run(b, records, most)
 			mb := float64(m.copied) * float64(c.size) / 1e6
 			fmt.Printf("%-24s %14.0f %14d %14.1f %14.1f\n", to.what, float64(m.used.PeakRSS)/1e6, m.copied, mb/m.took.Seconds(), mb/m.used.CPU.Seconds())
-			fmt.Println(" ", m.lane)
+			fmt.Printf("  copy.memory.bytes is %.1f MB; %s\n", m.limit/1e6, m.lane)
 			b.ReportMetric(float64(m.used.PeakRSS)/1e6, m.alias+"-MB")
 		}
 	}
@@ -58,6 +61,7 @@ type memoryRun struct {
 	took   time.Duration
 	used   testkit.Usage
 	lane   string
+	limit  float64 // bytes
 }
 
 func (m *memoryRun) run(b *testing.B, records int64, most time.Duration) {
@@ -69,6 +73,7 @@ func (m *memoryRun) run(b *testing.B, records int64, most time.Duration) {
 			conf[k] = v
 		}
 	}
+	m.limit = limitOf(b, w, conf)
 	admin := kadm.NewClient(client(b, m.near))
 	createConnector(b, w, m.alias, conf)
 	names := make([]string, memoryTopics)
@@ -95,4 +100,33 @@ func (m *memoryRun) run(b *testing.B, records int64, most time.Duration) {
 	}
 	m.lane = laneOf(b, w, m.alias)
 	deleteConnector(b, w, m.alias)
+}
+
+// limitOf is how many bytes of batches a task may hold with a config, in bytes.
+func limitOf(b *testing.B, w worker, conf map[string]string) float64 {
+	const name = "copy.memory.bytes"
+	text := conf[name]
+	if text == "" {
+		_, answer, err := call(b.Context(), http.MethodGet, w.url+"/connector-plugins/MirrorSourceConnector/config", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var keys []struct {
+			Name         string `json:"name"`
+			DefaultValue string `json:"default_value"`
+		}
+		if err := json.Unmarshal([]byte(answer), &keys); err != nil {
+			b.Fatal(err)
+		}
+		for _, k := range keys {
+			if k.Name == name {
+				text = k.DefaultValue
+			}
+		}
+	}
+	limit, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return limit
 }
