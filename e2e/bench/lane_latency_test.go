@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,6 +24,7 @@ const (
 func (l *laneBench) lateness(begin func(topic string) (string, func())) (p50, p99 time.Duration) {
 	topic := fmt.Sprintf("live%d", l.copies)
 	l.createLive(topic)
+	syscall.Sync() // or the disk is still busy with what the contender has copied: the faster it was, the longer
 	copied, stop := begin(topic)
 	took := l.stream(topic, l.target.Bootstrap, copied)
 	stop()

@@ -65,7 +65,7 @@ func BenchmarkLane(b *testing.B) {
 	s := laneSettings{
 		fill: int64(number(b, "CONNECTD_BENCH_MB", 1024, 64)) << 20, batch: number(b, "CONNECTD_BENCH_BATCH", 131072, 1024),
 		cpu: time.Duration(number(b, "CONNECTD_BENCH_CPU", 5, 1)) * time.Second, tasks: number(b, "CONNECTD_BENCH_TASKS", 1, 1),
-		latency: time.Duration(number(b, "CONNECTD_BENCH_LATENCY_SECONDS", 15, 1)) * time.Second, only: os.Getenv("CONNECTD_BENCH_ONLY"),
+		latency: time.Duration(number(b, "CONNECTD_BENCH_LATENCY_SECONDS", 30, 1)) * time.Second, only: os.Getenv("CONNECTD_BENCH_ONLY"),
 	}
 	all := os.Getenv("CONNECTD_BENCH_LANE") == "all" || strings.Contains(flag.Lookup("test.bench").Value.String(), "/")
 	// Kafka's own flags: what brokers cost counts here, too.
