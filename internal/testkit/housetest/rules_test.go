@@ -58,6 +58,7 @@ var rooms = []room{
 	{path: "internal/inspect", layer: pure, pure: true},
 	{path: "internal/jackson", layer: floor, pure: true},
 	{path: "internal/javaprops", layer: floor, pure: true},
+	{path: "internal/javaregex", layer: floor, pure: true},
 	{path: "internal/kafka", layer: driver},
 	{path: "internal/kgo", layer: driver},
 	{path: "internal/kgo/raw/sequence", layer: pure, pure: true},
