@@ -14,6 +14,9 @@ import (
 // time grows exponentially.
 const timeout = time.Second
 
+// mostShown is how much of a text an error has: any topic's name, in bytes.
+const mostShown = 249
+
 // Regexp is a compiled expression. It may be used by many goroutines.
 type Regexp struct {
 	text   string
@@ -135,6 +138,9 @@ func retry[T any](r *Regexp, s string, match func() (T, error)) (T, error) {
 	}
 	if err == nil {
 		return out, nil
+	}
+	if len(s) > mostShown {
+		s = s[:mostShown] + "…"
 	}
 	if errors.Is(err, regexp2.ErrBacktrackingStackLimit) {
 		return out, fmt.Errorf("the regular expression %q needs too much memory to be matched with %q", r.text, s)

@@ -52,6 +52,14 @@ func TestExplosion(t *testing.T) {
 	}
 }
 
+// An expression that would take much memory does so too, at once.
+func TestMemory(t *testing.T) {
+	_, err := mustCompile(t, `(?!x)(?:ab|a)*c`).MatchString(strings.Repeat("a", 100_000)+"dc")
+	if err == nil || !strings.Contains(err.Error(), "memory") || len(err.Error()) > 500 {
+		t.Error(err)
+	}
+}
+
 func TestNotSupported(t *testing.T) {
 	for p, reason := range map[string]string{
 		`(?U)a`: "the flag U", `(?iU:a)`: "the flag U", `(?c)a`: "the flag c", `\X`: `\X`, `\N{DIGIT ONE}`: `\N`, `\b{g}`: `\b{g}`,
@@ -112,6 +120,9 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if r.back != nil {
+			r.back.whole.MatchTimeout, r.back.part.MatchTimeout = 20*time.Millisecond, 20*time.Millisecond
+		}
 		_, _ = r.FindSubmatchIndex(s)
 		got, err := r.MatchString(s)
 		if err != nil || r.linear == nil {
@@ -125,6 +136,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
+		other.whole.MatchTimeout = 20 * time.Millisecond
 		if second, err := other.whole.MatchString(s); err == nil && second != got {
 			t.Errorf("%q, %q: %v, and %v by the other engine", text, s, got, second)
 		}
