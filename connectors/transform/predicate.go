@@ -8,7 +8,7 @@ import (
 )
 
 // test tells whether a record is selected.
-type test func(rec *connect.Transformable) bool
+type test func(rec *connect.Transformable) (bool, error)
 
 type predicatePlan struct {
 	def   *config.Def
@@ -29,13 +29,13 @@ var predicates = map[string]predicatePlan{
 
 func hasHeaderKey(v config.Values) (test, error) {
 	name := v.String("name")
-	return func(rec *connect.Transformable) bool {
-		return slices.ContainsFunc(rec.Headers, func(h connect.Header) bool { return h.Key == name })
+	return func(rec *connect.Transformable) (bool, error) {
+		return slices.ContainsFunc(rec.Headers, func(h connect.Header) bool { return h.Key == name }), nil
 	}, nil
 }
 
 func recordIsTombstone(config.Values) (test, error) {
-	return func(rec *connect.Transformable) bool { return rec.Value == nil }, nil
+	return func(rec *connect.Transformable) (bool, error) { return rec.Value == nil, nil }, nil
 }
 
 func topicNameMatches(v config.Values) (test, error) {
@@ -43,7 +43,7 @@ func topicNameMatches(v config.Values) (test, error) {
 	if err != nil {
 		return nil, config.Invalid("pattern", v.String("pattern"), err.Error())
 	}
-	return func(rec *connect.Transformable) bool { return p.whole.MatchString(rec.Topic) }, nil
+	return func(rec *connect.Transformable) (bool, error) { return p.MatchString(rec.Topic) }, nil
 }
 
 // predicate is a plan on its way to being carried out.
@@ -63,7 +63,7 @@ func (p *predicate) Configure(props map[string]string) error {
 }
 
 // Test tells whether the record is selected.
-func (p *predicate) Test(rec *connect.Transformable) (bool, error) { return p.test(rec), nil }
+func (p *predicate) Test(rec *connect.Transformable) (bool, error) { return p.test(rec) }
 
 // Close has nothing to release.
 func (*predicate) Close() error { return nil }

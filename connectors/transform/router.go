@@ -23,13 +23,17 @@ func regexRouter(v config.Values) (apply, error) {
 	}
 	to, wrong := p.parseReplacement(v.String("replacement"))
 	return func(rec *connect.Transformable) (bool, error) {
-		if !p.whole.MatchString(rec.Topic) {
-			return true, nil
+		if matches, err := p.MatchString(rec.Topic); !matches || err != nil {
+			return err == nil, err
 		}
 		if wrong != nil { // as in Java, the fault of the first record that matches
 			return false, wrong
 		}
-		rec.Topic = p.replaceFirst(rec.Topic, to)
+		topic, err := p.replaceFirst(rec.Topic, to)
+		if err != nil {
+			return false, err
+		}
+		rec.Topic = topic
 		return true, nil
 	}, nil
 }
