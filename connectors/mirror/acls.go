@@ -16,11 +16,16 @@ type aclSync struct {
 // targetACLs gives the ACLs of the target's topics that follow from the source's, as MirrorMaker chooses them: those of
 // single topics that are copied, and of all topics (*, which is a name to it), named as the topic is there. Nobody but
 // the mirror is let to write to copies, so permissions to write are left out and those to do all become those to read.
-func (s *settings) targetACLs(source []client.ACL) []client.ACL {
+func (s *settings) targetACLs(source []client.ACL) ([]client.ACL, error) {
 	var out []client.ACL
 	seen := map[client.ACL]bool{}
 	for _, acl := range source {
-		if acl.Prefixed || acl.Allow && acl.Operation == client.OperationWrite || !s.filter.copies(acl.Topic) {
+		if acl.Prefixed || acl.Allow && acl.Operation == client.OperationWrite {
+			continue
+		}
+		if copied, err := s.filter.copies(acl.Topic); err != nil {
+			return nil, err
+		} else if !copied {
 			continue
 		}
 		if acl.Allow && acl.Operation == client.OperationAll {
@@ -32,7 +37,7 @@ func (s *settings) targetACLs(source []client.ACL) []client.ACL {
 			out = append(out, acl)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // missingACLs leaves out what is there already.
@@ -70,7 +75,10 @@ func (c *connector) syncACLs(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("source cluster %s: %w", c.s.source, err)
 	}
-	want := c.s.targetACLs(source)
+	want, err := c.s.targetACLs(source)
+	if err != nil {
+		return err
+	}
 	if len(want) == 0 {
 		return nil
 	}

@@ -196,10 +196,13 @@ func (c *checkpointConnector) find(ctx context.Context) ([]string, error) {
 	}
 	var wanted []string
 	for g := range all {
+		selected, err := c.s.selectsGroup(g)
 		switch {
-		case c.s.wantsGroup(g):
+		case err != nil:
+			return nil, err
+		case selected && listable(g):
 			wanted = append(wanted, g)
-		case c.s.groups.matches(g) && !listable(g):
+		case selected:
 			c.log.Warn("a consumer group can't be translated: its name is empty, or has a comma, or blanks around it", "group", g)
 		}
 	}
@@ -213,21 +216,27 @@ func (c *checkpointConnector) find(ctx context.Context) ([]string, error) {
 			c.log.Warn("a consumer group can't be translated", "group", g, "error", err)
 		case err != nil: // not known is not gone: tasks go on with the groups they have
 			return nil, fmt.Errorf("reading the positions of consumer group %s: %w", g, err)
-		case c.consumes(offsets[g]):
-			found = append(found, g)
+		default:
+			consumes, err := c.consumes(offsets[g])
+			if err != nil {
+				return nil, err
+			}
+			if consumes {
+				found = append(found, g)
+			}
 		}
 	}
 	return found, nil
 }
 
 // consumes tells whether one of the positions is to be translated.
-func (c *checkpointConnector) consumes(offsets map[connect.TopicPartition]client.GroupOffset) bool {
+func (c *checkpointConnector) consumes(offsets map[connect.TopicPartition]client.GroupOffset) (bool, error) {
 	for tp := range offsets {
-		if c.s.wantsTopic(tp.Topic) {
-			return true
+		if yes, err := c.s.wantsTopic(tp.Topic); yes || err != nil {
+			return yes, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 // Validate implements connect.Validator: what concerns several properties, and patterns.

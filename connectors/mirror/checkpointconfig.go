@@ -105,19 +105,20 @@ func (s *checkpointSettings) asTask() {
 	}
 }
 
-// wantsGroup tells whether a group of the source is to be translated. Task configs list groups with commas between them, so
-// a name that would not survive that can't be.
-func (s *checkpointSettings) wantsGroup(group string) bool {
-	return s.groups.matches(group) && !s.groupsExclude.matches(group) && listable(group)
+// selectsGroup tells whether the positions of a group of the source are asked for.
+func (s *checkpointSettings) selectsGroup(group string) (bool, error) {
+	return selects(s.groups, s.groupsExclude, group)
 }
 
+// listable tells whether a group can be translated: task configs list groups with commas between them, which a name must
+// survive.
 func listable(group string) bool {
 	return group != "" && !strings.Contains(group, ",") && strings.TrimSpace(group) == group
 }
 
 // wantsTopic tells whether positions in a topic of the source are translated.
-func (s *checkpointSettings) wantsTopic(topic string) bool {
-	return s.topics.matches(topic) && !s.topicsExclude.matches(topic)
+func (s *checkpointSettings) wantsTopic(topic string) (bool, error) {
+	return selects(s.topics, s.topicsExclude, topic)
 }
 
 // downstream is the name under which consumers of a source topic find it on the target: a topic that came from there has

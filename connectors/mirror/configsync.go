@@ -20,27 +20,37 @@ type configFilter struct {
 }
 
 // synced tells settings that may be copied at all.
-func (f configFilter) synced(name string, e client.ConfigEntry) bool {
-	return !e.ReadOnly && !e.Sensitive && e.Source != client.StaticBrokerConfig && !f.exclude.matches(name)
+func (f configFilter) synced(name string, e client.ConfigEntry) (bool, error) {
+	if e.ReadOnly || e.Sensitive || e.Source == client.StaticBrokerConfig {
+		return false, nil
+	}
+	excluded, err := f.exclude.matches(name)
+	return !excluded && err == nil, err
 }
 
 // initial gives the settings with which a topic is created.
-func (f configFilter) initial(source map[string]client.ConfigEntry) map[string]string {
+func (f configFilter) initial(source map[string]client.ConfigEntry) (map[string]string, error) {
 	out := map[string]string{}
 	for name, e := range source {
-		if f.synced(name, e) && (e.Source != client.DefaultConfig || f.sourceDefaults) {
+		synced, err := f.synced(name, e)
+		if err != nil {
+			return nil, err
+		}
+		if synced && (e.Source != client.DefaultConfig || f.sourceDefaults) {
 			out[name] = e.Value
 		}
 	}
-	return out
+	return out, nil
 }
 
 // change says what makes the target's settings follow the source's. A setting that is a default on the source loses its
 // value on the target, unless sourceDefaults; what the filter excludes stays as it is.
-func (f configFilter) change(topic string, source, target map[string]client.ConfigEntry) (client.ConfigChange, bool) {
+func (f configFilter) change(topic string, source, target map[string]client.ConfigEntry) (client.ConfigChange, error) {
 	c := client.ConfigChange{Topic: topic, Set: map[string]string{}}
 	for name, e := range source {
-		if !f.synced(name, e) {
+		if synced, err := f.synced(name, e); err != nil {
+			return c, err
+		} else if !synced {
 			continue
 		}
 		t, known := target[name]
@@ -54,7 +64,7 @@ func (f configFilter) change(topic string, source, target map[string]client.Conf
 			c.Set[name] = e.Value
 		}
 	}
-	return c, len(c.Set) > 0 || len(c.Delete) > 0
+	return c, nil
 }
 
 // saneInsync lowers min.insync.replicas of a topic that is to be made to its replication factor, without which nothing could
@@ -149,7 +159,10 @@ func (c *connector) syncSome(ctx context.Context, names []string) error {
 	}
 	var changes []client.ConfigChange
 	for i, remote := range remotes {
-		ch, _ := c.s.configs.change(remote, src[names[i]], dst[remote])
+		ch, err := c.s.configs.change(remote, src[names[i]], dst[remote])
+		if err != nil {
+			return err
+		}
 		if high := keepInsync(&ch, dst[remote], c.rf[remote], c.sane[remote] != ""); high != "" {
 			c.tellInsync(remote, strconv.Itoa(int(c.rf[remote])), high)
 		}

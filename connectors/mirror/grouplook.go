@@ -64,7 +64,9 @@ func (t *checkpointTask) translated(ctx context.Context, groups map[string]map[c
 	ends := map[connect.TopicPartition]connect.TopicPartition{} // partitions to ask for, and their counterparts
 	for g, offsets := range groups {
 		for tp, at := range offsets {
-			if !t.s.wantsTopic(tp.Topic) {
+			if wanted, err := t.s.wantsTopic(tp.Topic); err != nil {
+				return nil, err
+			} else if !wanted {
 				continue
 			}
 			p := position{group: g, from: tp, to: connect.TopicPartition{Topic: t.s.downstream(tp.Topic), Partition: tp.Partition}, at: at}

@@ -155,7 +155,7 @@ func TestPolicy(t *testing.T) {
 		topic := r[3]
 		got := []string{
 			s.remote(topic), null(s.policy.origin(topic)), null(s.policy.upstream(topic)), s.policy.original(topic),
-			fmt.Sprint(s.policy.isHeartbeats(topic)), fmt.Sprint(s.policy.isInternal(topic)), fmt.Sprint(s.filter.copies(topic)),
+			fmt.Sprint(s.policy.isHeartbeats(topic)), fmt.Sprint(s.policy.isInternal(topic)), fmt.Sprint(s.filter.mayCopy(topic)),
 		}
 		if d := cmp.Diff(r[4:], got); d != "" {
 			t.Errorf("%v: %s", r[:4], d)
@@ -180,7 +180,7 @@ func TestTopicFilter(t *testing.T) {
 		}
 		var got []string
 		for _, topic := range []string{"a", "b", "ab", "ba", "bc", "heartbeats", "x.replica", "mm2-x.internal", "app.internal", "__c"} {
-			if s.filter.copies(topic) {
+			if s.filter.mayCopy(topic) {
 				got = append(got, topic)
 			}
 		}

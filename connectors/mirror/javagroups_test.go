@@ -78,12 +78,16 @@ func TestGroupFilter(t *testing.T) {
 	s := checkpointSettingsOf(t, propGroups, "g.*,x", propGroupsExclude, "g2", propTopics, "a,b.*", propExclude, "bad")
 	var groups, topics []string
 	for _, g := range []string{"g", "g1", "g2", "x", "xy", "other"} {
-		if s.wantsGroup(g) {
+		if yes, err := s.selectsGroup(g); err != nil {
+			t.Error(err)
+		} else if yes {
 			groups = append(groups, g)
 		}
 	}
 	for _, n := range []string{"a", "b", "bad", "c", "heartbeats", "S.a"} {
-		if s.wantsTopic(n) {
+		if yes, err := s.wantsTopic(n); err != nil {
+			t.Error(err)
+		} else if yes {
 			topics = append(topics, n)
 		}
 	}

@@ -150,14 +150,15 @@ func topicLimits(property string, list []string) ([]topicLimit, error) {
 	return out, errors.Join(errs...)
 }
 
-// of gives the limit of a topic, below 0 for none.
-func (l limits) of(topic string) float64 {
+// of gives the limit of a topic, below 0 for none. Where a pattern can't be matched, which the error tells, its limit is
+// taken.
+func (l limits) of(topic string) (float64, error) {
 	for _, t := range l.topics {
-		if t.topic.matches(topic) {
-			return t.bytes
+		if yes, err := t.topic.matches(topic); yes || err != nil {
+			return t.bytes, err
 		}
 	}
-	return -1
+	return -1, nil
 }
 
 // checkOwn adds the errors of a definition's properties to values; properties that are right stay out of the answer.

@@ -130,7 +130,7 @@ func (d definition) link() (*ring.Link, error) {
 	f.exclude, e2 = compile(propExclude, d.Exclude)
 	return &ring.Link{
 		Name: d.Name, Source: d.Source, Target: d.Target, SourceAlias: d.SourceAlias, TargetAlias: d.TargetAlias,
-		Copies: f.copies,
+		Copies: f.mayCopy, // a ring that may be there is no less dangerous
 		Rename: func(topic string) string { return f.policy.remote(d.SourceAlias, topic) },
 	}, errors.Join(e1, e2)
 }

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"errors"
 	"math"
 	"time"
 )
@@ -84,14 +85,18 @@ type throttle struct {
 }
 
 // set takes new limits over. names are the task's topics; share gives the part of the link's limit that is the task's own,
-// shareOf that of a topic's.
-func (t *throttle) set(now time.Time, l limits, share float64, names []string, shareOf func(topic string) float64) {
+// shareOf that of a topic's. The error is that of limits.of; the limits hold all the same.
+func (t *throttle) set(now time.Time, l limits, share float64, names []string, shareOf func(topic string) float64) error {
 	t.link.set(now, scaled(l.link, share))
 	if t.topics == nil {
 		t.topics = map[string]*bucket{}
 	}
+	var errs []error
 	for _, name := range names {
-		rate := l.of(name)
+		rate, err := l.of(name)
+		if err != nil {
+			errs = append(errs, err)
+		}
 		if rate < 0 {
 			delete(t.topics, name)
 			continue
@@ -103,6 +108,7 @@ func (t *throttle) set(now time.Time, l limits, share float64, names []string, s
 		}
 		b.set(now, scaled(rate, shareOf(name)))
 	}
+	return errors.Join(errs...)
 }
 
 func scaled(rate, share float64) float64 {

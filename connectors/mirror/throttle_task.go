@@ -52,12 +52,19 @@ func (t *task) countPartitions(ctx context.Context) (n int, err error) {
 	}
 	defer a.Close()
 	topics, err := a.Shapes(ctx)
+	if err != nil {
+		return 0, err
+	}
 	for name, shape := range topics {
-		if t.s.filter.copies(name) {
+		copied, err := t.s.filter.copies(name)
+		if err != nil {
+			return 0, err
+		}
+		if copied {
 			n += int(shape.Partitions)
 		}
 	}
-	return n, err
+	return n, nil
 }
 
 // Reconfigure implements connect.Reconfigurable: it takes new limits over.
@@ -81,12 +88,15 @@ func (t *task) limit(now time.Time, l limits) {
 		own[tp.Topic]++
 		all[tp.Topic] = p.of
 	}
-	t.slow.set(now, l, t.share, slices.Sorted(maps.Keys(own)), func(topic string) float64 {
+	err := t.slow.set(now, l, t.share, slices.Sorted(maps.Keys(own)), func(topic string) float64 {
 		if n := all[topic]; n > 0 {
 			return min(1, float64(own[topic])/float64(n))
 		}
 		return t.share
 	})
+	if err != nil {
+		t.log.Warn("it can't be found out whether topics have limits of their own; they are limited as if they had", "error", err)
+	}
 }
 
 // pace pauses partitions of topics that have had their share, and lets them go on later. It gives the time until then.

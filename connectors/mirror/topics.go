@@ -164,7 +164,11 @@ func (c *connector) sourceTopics(ctx context.Context) (map[string]client.Topic, 
 		return nil, fmt.Errorf("source cluster %s: %w", c.s.source, err)
 	}
 	for name := range topics {
-		if !c.s.filter.copies(name) {
+		copied, err := c.s.filter.copies(name)
+		if err != nil {
+			return nil, err
+		}
+		if !copied {
 			delete(topics, name)
 		}
 	}
@@ -341,10 +345,14 @@ func (c *connector) createSome(ctx context.Context, source map[string]client.Top
 	}
 	specs := make([]client.TopicSpec, len(names))
 	for i, name := range names {
+		config, err := c.s.configs.initial(configs[name])
+		if err != nil {
+			return nil, err
+		}
 		specs[i] = client.TopicSpec{
 			Name: c.s.remote(name), Partitions: source[name].Partitions,
 			Replication: replication(c.s.replication, source[name], brokers),
-			Config:      c.s.configs.initial(configs[name]),
+			Config:      config,
 		}
 		if saneInsync(specs[i].Config, specs[i].Replication) {
 			c.tellInsync(specs[i].Name, specs[i].Config[minInsync], configs[name][minInsync].Value)

@@ -142,7 +142,7 @@ func TestTargetACLs(t *testing.T) {
 	}
 	prefixed := acl("a", "READ", true)
 	prefixed.Prefixed = true
-	got := s.targetACLs([]client.ACL{
+	got, err := s.targetACLs([]client.ACL{
 		acl("a", "READ", true), acl("a", "WRITE", true), acl("a", "ALL", true), acl("a", "DESCRIBE", true),
 		acl("b", "WRITE", false), acl("b", "ALL", false), acl("c", "ALL", true), prefixed, acl("hidden", "READ", true), acl("T.a", "READ", true), acl("*", "READ", true),
 	})
@@ -150,8 +150,8 @@ func TestTargetACLs(t *testing.T) {
 		acl("S.a", "READ", true), acl("S.a", "DESCRIBE", true), acl("S.b", "WRITE", false), acl("S.b", "ALL", false),
 		acl("S.c", "READ", true), acl("S.*", "READ", true),
 	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(d, err)
 	}
 	if got := missingACLs(want, want[1:]); !slices.Equal(got, want[:1]) {
 		t.Error(got)
@@ -275,7 +275,14 @@ func TestOwnProperties(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := s.life.limits
-	if l.link != 1000 || l.of("a") != 5 || l.of("b") != 7 || l.of("bc") != 7 || l.of("c") >= 0 || !s.life.fail || s.life.failAfter != 5*time.Second || s.life.watch != 0 {
+	of := func(topic string) float64 {
+		rate, err := l.of(topic)
+		if err != nil {
+			t.Error(err)
+		}
+		return rate
+	}
+	if l.link != 1000 || of("a") != 5 || of("b") != 7 || of("bc") != 7 || of("c") >= 0 || !s.life.fail || s.life.failAfter != 5*time.Second || s.life.watch != 0 {
 		t.Errorf("%+v", s.life)
 	}
 	if tp := taskProps(p); tp[propThrottle]+tp[propThrottleTopics] != "" || tp[propPartitionErrors] != "fail" || p[propThrottle] == "" {

@@ -155,9 +155,18 @@ func (v *verifier) look(ctx context.Context) ([]connect.TopicPartition, []string
 	if err != nil {
 		return nil, nil, err
 	}
-	maps.DeleteFunc(source, func(name string, _ client.Topic) bool {
-		return !v.s.filter.copies(name) || v.o.Topics != nil && !only.matches(name)
-	})
+	for name := range source {
+		asked, err := v.s.filter.copies(name)
+		if asked && err == nil && v.o.Topics != nil {
+			asked, err = only.matches(name)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if !asked {
+			delete(source, name)
+		}
+	}
 	if len(source) == 0 {
 		return nil, nil, fmt.Errorf("the link copies no topic of cluster %s that is asked for", v.s.source)
 	}
