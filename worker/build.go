@@ -155,7 +155,11 @@ func (b *taskBuild) startSource(ctx context.Context, target cluster.TargetState,
 	if creation != nil {
 		admin := clientconf.TaskAdminProps(w.cfg.Conf.Raw, b.conf, b.clientID("adminclient"))
 		cfg.EnsureTopic = func(ctx context.Context, topic string) error {
-			return w.cfg.Kafka.CreateTopic(ctx, admin, creation.spec(topic))
+			spec, err := creation.spec(topic)
+			if err != nil {
+				return fmt.Errorf("%s*: %w", topicCreationPrefix, err)
+			}
+			return w.cfg.Kafka.CreateTopic(ctx, admin, spec)
 		}
 	}
 	s := task.StartSource(ctx, cfg)

@@ -3,11 +3,11 @@ package worker
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"strings"
 
 	"github.com/connectd/connectd/connect/config"
 	"github.com/connectd/connectd/internal/client"
+	"github.com/connectd/connectd/internal/javaregex"
 	"github.com/connectd/connectd/worker/workerconf"
 )
 
@@ -17,7 +17,8 @@ type topicCreation struct {
 }
 
 type topicGroup struct {
-	include, exclude []*regexp.Regexp
+	all              bool // whether it takes every topic
+	include, exclude []*javaregex.Regexp
 	partitions       int32
 	replication      int16
 	settings         map[string]string
@@ -53,7 +54,7 @@ func newTopicCreation(worker *workerconf.Config, conf map[string]string) (*topic
 		}
 		c.groups = append(c.groups, g)
 	}
-	defaults.include = []*regexp.Regexp{regexp.MustCompile(`^(?:.*)$`)}
+	defaults.all = true
 	c.groups = append(c.groups, defaults)
 	return c, nil
 }
@@ -87,10 +88,10 @@ func newTopicGroup(name string, props map[string]string, from topicGroup) (topic
 	return g, nil
 }
 
-func patterns(group, what, text string) ([]*regexp.Regexp, error) {
-	var out []*regexp.Regexp
+func patterns(group, what, text string) ([]*javaregex.Regexp, error) {
+	var out []*javaregex.Regexp
 	for _, p := range listOf(text) {
-		re, err := regexp.Compile("^(?:" + p + ")$")
+		re, err := javaregex.Compile(p)
 		if err != nil {
 			return nil, fmt.Errorf("%s%s.%s: %q is not a regular expression: %w", topicCreationPrefix, group, what, p, err)
 		}
@@ -99,20 +100,36 @@ func patterns(group, what, text string) ([]*regexp.Regexp, error) {
 	return out, nil
 }
 
-// spec says how to create a topic.
-func (c *topicCreation) spec(topic string) client.TopicSpec {
-	matches := func(res []*regexp.Regexp) bool {
-		for _, re := range res {
-			if re.MatchString(topic) {
-				return true
-			}
-		}
-		return false
-	}
+// spec says how to create a topic. The error is that of an expression that can't be matched in reasonable time.
+func (c *topicCreation) spec(topic string) (client.TopicSpec, error) {
 	for _, g := range c.groups {
-		if matches(g.include) && !matches(g.exclude) {
-			return client.TopicSpec{Name: topic, Partitions: g.partitions, Replication: g.replication, Config: g.settings}
+		takes, err := g.takes(topic)
+		if err != nil {
+			return client.TopicSpec{}, err
+		}
+		if takes {
+			return client.TopicSpec{Name: topic, Partitions: g.partitions, Replication: g.replication, Config: g.settings}, nil
 		}
 	}
-	return client.TopicSpec{Name: strings.Clone(topic), Partitions: -1, Replication: -1}
+	return client.TopicSpec{Name: strings.Clone(topic), Partitions: -1, Replication: -1}, nil
+}
+
+func (g topicGroup) takes(topic string) (bool, error) {
+	if g.all {
+		return true, nil
+	}
+	if yes, err := anyMatches(g.include, topic); !yes || err != nil {
+		return false, err
+	}
+	no, err := anyMatches(g.exclude, topic)
+	return !no && err == nil, err
+}
+
+func anyMatches(res []*javaregex.Regexp, topic string) (bool, error) {
+	for _, re := range res {
+		if yes, err := re.MatchString(topic); yes || err != nil {
+			return yes, err
+		}
+	}
+	return false, nil
 }

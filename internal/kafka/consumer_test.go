@@ -133,7 +133,7 @@ func TestPatternFindsTopics(t *testing.T) {
 	if m.values["4"] != 0 || len(m.owned) != 2 {
 		t.Errorf("owns %v, read %v", m.owned, m.values)
 	}
-	if err := m.Subscribe(nil, `(?=x)`, m); err == nil {
+	if err := m.Subscribe(nil, `(?=x`, m); err == nil {
 		t.Error("a pattern that is not understood is taken")
 	}
 }

@@ -7,11 +7,12 @@ import "C"
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
 	"unsafe"
+
+	"github.com/connectd/connectd/internal/javaregex"
 )
 
 // How often a subscription by pattern looks for topics: unless told otherwise Java's metadata.max.age.ms, and sooner while
@@ -27,7 +28,7 @@ var internalTopics = []string{"__consumer_offsets", "__transaction_state", "__sh
 // matcher finds the topics of a subscription by pattern. librdkafka's own patterns are not Java's, so the consumer
 // subscribes to names that are matched here.
 type matcher struct {
-	re       *regexp.Regexp
+	re       *javaregex.Regexp
 	interval time.Duration
 	topics   []string
 	next     time.Time
@@ -35,9 +36,9 @@ type matcher struct {
 
 // newMatcher takes a Java pattern, and the age in ms at which topics are looked for again, "" for the default.
 func newMatcher(regex, age string) (*matcher, error) {
-	re, err := regexp.Compile("^(?:" + regex + ")$")
+	re, err := javaregex.Compile(regex)
 	if err != nil {
-		return nil, fmt.Errorf("topics.regex %q is not a regular expression (Java's, without look-around and back references): %w", regex, err)
+		return nil, fmt.Errorf("topics.regex %q is not a regular expression: %w", regex, err)
 	}
 	m := &matcher{re: re, interval: matchInterval}
 	if ms, err := strconv.ParseInt(age, 10, 64); err == nil && ms > 0 {
@@ -66,15 +67,18 @@ func (c *Consumer) refresh() error {
 		c.h.log.Warn("looking for topics failed", "pattern", m.re.String(), "error", codeError(int(code)))
 		return nil
 	}
-	var found []string
+	var names []string
 	for _, t := range unsafe.Slice(md.topics, int(md.topic_cnt)) {
-		name := C.GoString(t.topic)
-		if t.err == 0 && m.re.MatchString(name) && !slices.Contains(internalTopics, name) {
-			found = append(found, name)
+		if t.err == 0 {
+			names = append(names, C.GoString(t.topic))
 		}
 	}
 	C.rd_kafka_metadata_destroy(md)
-	slices.Sort(found)
+	found, err := m.matching(names)
+	if err != nil { // a topic that may have to be read is not left out: the subscription stays as it is
+		c.h.log.Warn("looking for topics failed", "pattern", m.re.String(), "error", err)
+		return nil
+	}
 	if len(found) > 0 {
 		m.next = time.Now().Add(m.interval)
 	}
@@ -83,4 +87,23 @@ func (c *Consumer) refresh() error {
 	}
 	m.topics = found
 	return c.subscribe(found)
+}
+
+// matching gives those of the names that match, in order.
+func (m *matcher) matching(names []string) ([]string, error) {
+	var out []string
+	for _, name := range names {
+		if slices.Contains(internalTopics, name) {
+			continue
+		}
+		matches, err := m.re.MatchString(name)
+		if err != nil {
+			return nil, err
+		}
+		if matches {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
 }

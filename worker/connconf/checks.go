@@ -2,11 +2,11 @@ package connconf
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/connectd/connectd/connect/config"
+	"github.com/connectd/connectd/internal/javaregex"
 )
 
 // checkSink adds what a sink's properties get wrong together.
@@ -44,7 +44,15 @@ func checkDLQ(v *validated, dlq, topics, pattern string) {
 	if blank(pattern) {
 		return
 	}
-	if re, err := regexp.Compile(`^(?:` + pattern + `)$`); err == nil && re.MatchString(dlq) {
+	re, err := javaregex.Compile(pattern)
+	if err != nil {
+		return // said of the pattern itself
+	}
+	matches, err := re.MatchString(dlq)
+	if err != nil {
+		v.fail(topicsRegexKey, pattern, err.Error())
+	}
+	if matches {
 		v.fail(topicsRegexKey, pattern, fmt.Sprintf("The DLQ topic '%s' may not be matched by the regex for the topics ('%s=%s') consumed by the connector",
 			dlq, topicsRegexKey, pattern))
 	}

@@ -1,10 +1,10 @@
 package connconf
 
 import (
-	"regexp"
 	"slices"
 
 	"github.com/connectd/connectd/connect/config"
+	"github.com/connectd/connectd/internal/javaregex"
 )
 
 const (
@@ -92,10 +92,10 @@ func countOrBroker[N int16 | int32](description, complaint string) config.Valida
 }
 
 func regexList() config.Validator {
-	return config.Check("Regular expressions in RE2 syntax", func(name string, value any) error {
+	return config.Check("Regular expressions", func(name string, value any) error {
 		list, _ := value.([]string)
 		for _, text := range list {
-			if _, err := regexp.Compile(text); err != nil {
+			if _, err := javaregex.Compile(text); err != nil {
 				return config.Invalid(name, value, "Syntax error in regular expression: "+err.Error())
 			}
 		}

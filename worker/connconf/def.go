@@ -2,10 +2,10 @@ package connconf
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/connectd/connectd/connect/config"
+	"github.com/connectd/connectd/internal/javaregex"
 )
 
 // The groups of the worker's own keys, as user interfaces show them.
@@ -193,8 +193,7 @@ func sinkKeys() []config.Key {
 		{
 			Name: topicsRegexKey, Default: "", Validator: regex(), Importance: config.High, Group: commonGroup, OrderInGroup: 4, Width: config.WidthLong,
 			DisplayName: "Topics regex",
-			Doc: "Regular expression that matches the whole name of each topic to read, in [RE2 syntax](https://github.com/google/re2/wiki/Syntax): " +
-				"Java's look-around and back references are not known. Give either this or `topics`.",
+			Doc:         "Regular expression, in Java's syntax, that matches the whole name of each topic to read. Give either this or `topics`.",
 		},
 		{
 			Name: dlqTopicKey, Default: "", Group: errorGroup, OrderInGroup: 6, Width: config.WidthMedium, DisplayName: "Dead Letter Queue Topic Name",
@@ -257,7 +256,7 @@ func atLeastZeroIfGiven() config.Validator {
 func regex() config.Validator {
 	return config.Check("valid regex", func(name string, value any) error {
 		text, _ := value.(string)
-		if _, err := regexp.Compile(text); err != nil {
+		if _, err := javaregex.Compile(text); err != nil {
 			return config.Invalid(name, value, "Invalid regex: "+err.Error())
 		}
 		return nil

@@ -33,7 +33,7 @@ func TestDeclaresWhatJavaDeclares(t *testing.T) {
 				`A concrete subclass of org.apache.kafka.connect.storage.HeaderConverter, A class with a public, no-argument constructor`,
 				"Name of a HeaderConverter class",
 				// Java describes the two lists of patterns as if they were numbers.
-				"LIST\t\tLOW\tPositive number, or -1 to use the broker's default", "LIST\t\tLOW\tRegular expressions in RE2 syntax",
+				"LIST\t\tLOW\tPositive number, or -1 to use the broker's default", "LIST\t\tLOW\tRegular expressions",
 			).Replace(string(data))
 			if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(dump(def), "\n")); diff != "" {
 				t.Errorf("(-Java +ours)\n%s", diff)

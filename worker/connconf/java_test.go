@@ -165,7 +165,6 @@ func (f *javaFile) answer(t *testing.T, c javaCase) *api.ConfigInfos {
 // different are the cases in which this worker knowingly answers otherwise.
 var different = map[string]string{
 	"source unreadable class override": "Java looks for the class; here classes of clients mean nothing",
-	"sink bad regex":                   "the words of another regular expression library",
 }
 
 // TestAnswersAsJava compares whole validation answers with those of a Java worker, but for the documentation texts.
