@@ -83,11 +83,19 @@ func (p *parser) member() (set, error) {
 	if err != nil || s != nil {
 		return s, err
 	}
-	if p.peek() != '-' || p.at(1) == '[' || p.at(1) == ']' || p.at(1) == eof {
+	if p.peek() != '-' || p.at(1) == '[' || p.at(1) == ']' {
 		return p.cased(one(lo)), nil
+	}
+	if p.at(1) == eof {
+		p.pos += 2
+		return nil, p.fail("Illegal character range")
 	}
 	p.pos++
 	p.peek()
+	if p.at(0) == '\\' && (p.at(1) == 'p' || p.at(1) == 'P') {
+		p.pos += 2
+		return nil, p.fail("Illegal/unsupported escape sequence")
+	}
 	hi, s, err := p.memberChar()
 	switch {
 	case err != nil:

@@ -99,7 +99,7 @@ func (p *parser) position(c rune) (*node, error) {
 	case 'Z':
 		return &node{kind: finalEnd, unix: unix}, nil
 	case 'b':
-		if p.at(0) == '{' {
+		if p.at(0) == '{' && p.at(1) == 'g' {
 			return nil, lacking(`the boundary \b{g}`)
 		}
 		return &node{kind: wordBoundary}, nil

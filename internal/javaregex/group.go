@@ -40,7 +40,7 @@ func (p *parser) group() (*node, error) {
 	}
 	n.subs = []*node{sub}
 	closed := p.peek() == ')'
-	if closed && (n.kind == behind || n.kind == notBehind) && sub.longest() >= unbounded {
+	if (n.kind == behind || n.kind == notBehind) && sub.longest() >= unbounded {
 		return nil, p.fail("Look-behind group does not have an obvious maximum length")
 	}
 	p.pos++

@@ -151,6 +151,7 @@ func (p *parser) sequence() (*node, error) {
 			return out, nil
 		case '*', '+', '?':
 			p.pos++
+			p.peek() // Java's cursor is behind comments already
 			return nil, p.fail("Dangling meta character '" + string(c) + "'")
 		}
 		n, err := p.atom()

@@ -54,7 +54,7 @@ func TestExplosion(t *testing.T) {
 
 // An expression that would take much memory does so too, at once.
 func TestMemory(t *testing.T) {
-	_, err := mustCompile(t, `(?!x)(?:ab|a)*c`).MatchString(strings.Repeat("a", 100_000)+"dc")
+	_, err := mustCompile(t, `(?!x)(?:ab|a)*c`).MatchString(strings.Repeat("a", 100_000) + "dc")
 	if err == nil || !strings.Contains(err.Error(), "memory") || len(err.Error()) > 500 {
 		t.Error(err)
 	}

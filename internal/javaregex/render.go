@@ -132,8 +132,8 @@ func (w *writer) position(n *node) {
 		default:
 			fmt.Fprintf(w, `(?:%s(?=(?:\r\n|%s)?\z))`, within, ends)
 		}
-	case lineStart:
-		fmt.Fprintf(w, `(?:\A|(?<=%s)%s(?!\z))`, ends, within)
+	case lineStart: // never at the end of the text, be it empty
+		fmt.Fprintf(w, `(?:(?:\A|(?<=%s)%s)(?!\z))`, ends, within)
 	case lineEnd:
 		fmt.Fprintf(w, `(?:%s(?=%s|\z))`, within, ends)
 	case wordBoundary:
