@@ -21,6 +21,7 @@ type answer struct {
 	Matches bool   `json:"matches"`
 	Find    []int  `json:"find"`
 	Error   string `json:"error"`
+	Crash   bool   `json:"crash"`
 }
 
 // TestAsJava compares with what java.util.regex answered to the cases of cases_test.go.

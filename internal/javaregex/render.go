@@ -89,9 +89,9 @@ func (w *writer) repetition(n *node) {
 	case n.min == 1 && n.max < 0:
 		w.WriteByte('+')
 	case n.max < 0:
-		fmt.Fprintf(w, "{%d,}", n.min)
+		fmt.Fprintf(&w.Builder, "{%d,}", n.min)
 	default:
-		fmt.Fprintf(w, "{%d,%d}", n.min, n.max)
+		fmt.Fprintf(&w.Builder, "{%d,%d}", n.min, n.max)
 	}
 	if n.mode == lazy {
 		w.WriteByte('?')
@@ -104,9 +104,9 @@ func (w *writer) reference(n *node) {
 	case n.group > w.groups:
 		w.WriteString("(?!)")
 	case n.fold:
-		fmt.Fprintf(w, `(?i:\k<%d>)`, n.group)
+		fmt.Fprintf(&w.Builder, `(?i:\k<%d>)`, n.group)
 	default:
-		fmt.Fprintf(w, `\k<%d>`, n.group)
+		fmt.Fprintf(&w.Builder, `\k<%d>`, n.group)
 	}
 }
 
@@ -130,21 +130,21 @@ func (w *writer) position(n *node) {
 		case n.unix:
 			w.WriteString(`(?=\n?\z)`)
 		default:
-			fmt.Fprintf(w, `(?:%s(?=(?:\r\n|%s)?\z))`, within, ends)
+			fmt.Fprintf(&w.Builder, `(?:%s(?=(?:\r\n|%s)?\z))`, within, ends)
 		}
 	case lineStart: // never at the end of the text, be it empty
-		fmt.Fprintf(w, `(?:(?:\A|(?<=%s)%s)(?!\z))`, ends, within)
+		fmt.Fprintf(&w.Builder, `(?:(?:\A|(?<=%s)%s)(?!\z))`, ends, within)
 	case lineEnd:
-		fmt.Fprintf(w, `(?:%s(?=%s|\z))`, within, ends)
+		fmt.Fprintf(&w.Builder, `(?:%s(?=%s|\z))`, within, ends)
 	case wordBoundary:
 		if w.second {
-			fmt.Fprintf(w, `(?:(?<=%[1]s)(?!%[1]s)|(?<!%[1]s)(?=%[1]s))`, word)
+			fmt.Fprintf(&w.Builder, `(?:(?<=%[1]s)(?!%[1]s)|(?<!%[1]s)(?=%[1]s))`, word)
 		} else {
 			w.WriteString(`\b`)
 		}
 	case noWordBoundary:
 		if w.second {
-			fmt.Fprintf(w, `(?:(?<=%[1]s)(?=%[1]s)|(?<!%[1]s)(?!%[1]s))`, word)
+			fmt.Fprintf(&w.Builder, `(?:(?<=%[1]s)(?=%[1]s)|(?<!%[1]s)(?!%[1]s))`, word)
 		} else {
 			w.WriteString(`\B`)
 		}
