@@ -92,7 +92,8 @@ func (s *sample) run(ctx context.Context) error {
 		return err
 	}
 	defer source.Close()
-	target, err := kgo.NewClient(kgo.SeedBrokers(s.env.target.Addrs()...))
+	// The copy does not exist yet: it is looked for each time.
+	target, err := kgo.NewClient(kgo.SeedBrokers(s.env.target.Addrs()...), kgo.MetadataMinAge(500*time.Millisecond))
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,8 @@
 package bench
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +14,9 @@ import (
 
 // memoryTopics times partitions is how many partitions BenchmarkMemory has.
 const memoryTopics = 125
+
+// memoryLimit is the property that bounds what a task holds.
+const memoryLimit = "copy.memory.bytes"
 
 // BenchmarkMemory has connectd copy 1,000 partitions that are all full, to brokers beside it and to brokers 100 ms away, where what was
 // read piles up, and shows the most memory it took. Each copies all there is, or for CONNECTD_BENCH_SECONDS (60).
@@ -46,7 +46,7 @@ func BenchmarkMemory(b *testing.B) {
 			m.run(b, records, most)
 			mb := float64(m.copied) * float64(c.size) / 1e6
 			fmt.Printf("%-24s %14.0f %14d %14.1f %14.1f\n", to.what, float64(m.used.PeakRSS)/1e6, m.copied, mb/m.took.Seconds(), mb/m.used.CPU.Seconds())
-			fmt.Printf("  copy.memory.bytes is %.1f MB; %s\n", m.limit/1e6, m.lane)
+			fmt.Printf("  %s=%s; %s\n", memoryLimit, m.limit, m.lane)
 			b.ReportMetric(float64(m.used.PeakRSS)/1e6, m.alias+"-MB")
 		}
 	}
@@ -61,19 +61,20 @@ type memoryRun struct {
 	took   time.Duration
 	used   testkit.Usage
 	lane   string
-	limit  float64 // bytes
+	limit  string // bytes
 }
 
 func (m *memoryRun) run(b *testing.B, records int64, most time.Duration) {
 	w := startConnectd(b, m.near)
 	defer w.process.Stop()
 	conf := mirrorBytes(m.alias, m.source, m.target, "many-.*", 1)
+	conf[memoryLimit] = "25165824" // the default
 	for kv := range strings.SplitSeq(os.Getenv("CONNECTD_BENCH_CONNECTOR"), ",") {
 		if k, v, ok := strings.Cut(kv, "="); ok {
 			conf[k] = v
 		}
 	}
-	m.limit = limitOf(b, w, conf)
+	m.limit = conf[memoryLimit]
 	admin := kadm.NewClient(client(b, m.near))
 	createConnector(b, w, m.alias, conf)
 	names := make([]string, memoryTopics)
@@ -100,33 +101,4 @@ func (m *memoryRun) run(b *testing.B, records int64, most time.Duration) {
 	}
 	m.lane = laneOf(b, w, m.alias)
 	deleteConnector(b, w, m.alias)
-}
-
-// limitOf is how many bytes of batches a task may hold with a config, in bytes.
-func limitOf(b *testing.B, w worker, conf map[string]string) float64 {
-	const name = "copy.memory.bytes"
-	text := conf[name]
-	if text == "" {
-		_, answer, err := call(b.Context(), http.MethodGet, w.url+"/connector-plugins/MirrorSourceConnector/config", nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		var keys []struct {
-			Name         string `json:"name"`
-			DefaultValue string `json:"default_value"`
-		}
-		if err := json.Unmarshal([]byte(answer), &keys); err != nil {
-			b.Fatal(err)
-		}
-		for _, k := range keys {
-			if k.Name == name {
-				text = k.DefaultValue
-			}
-		}
-	}
-	limit, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return limit
 }

@@ -139,7 +139,7 @@ func (h *handle) logLine(level int, fac, text string) {
 	switch {
 	case fac == "FAIL": // connections that fail come as errors too
 		h.log.Debug(text, "facility", fac)
-	case fac == "METADATAUPDATE": // of use to librdkafka's authors only
+	case fac == "METADATAUPDATE", fac == "GETSUBSCRIPTIONS" && level > 4: // of use to librdkafka's authors only
 		h.log.Debug(text, "facility", fac)
 	case level <= 3:
 		h.log.Error(text, "facility", fac)
