@@ -40,7 +40,7 @@ func TestFilterOfJava(t *testing.T) {
 // no ring passes for harmless.
 func TestFilterTooDear(t *testing.T) {
 	const dear = `(?!x)(?:ab|a)*c`
-	long := strings.Repeat("a", 100_000)+"dc"
+	long := strings.Repeat("a", 100_000) + "dc"
 	s, err := parse(props(propTopics, "b|"+dear, propThrottleTopics, dear+"=5", propConfigExclude, dear))
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func TestRegexesOfJava(t *testing.T) {
 // TestRegexTooDear fails the record for which an expression would take too much.
 func TestRegexTooDear(t *testing.T) {
 	const dear = `(?!x)(?:ab|a)*c`
-	rec := &connect.Transformable{Topic: strings.Repeat("a", 100_000)+"dc"}
+	rec := &connect.Transformable{Topic: strings.Repeat("a", 100_000) + "dc"}
 	p := plugins.predicates[home+"predicates.TopicNameMatches"].New()
 	tr := plugins.transforms[home+"RegexRouter"].New()
 	if err := p.Configure(map[string]string{"pattern": dear}); err != nil {

@@ -25,7 +25,7 @@ func TestMatching(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := m.matching([]string{"ab", strings.Repeat("a", 100_000)+"dc"}); err == nil {
+	if got, err := m.matching([]string{"ab", strings.Repeat("a", 100_000) + "dc"}); err == nil {
 		t.Errorf("%v of an expression that takes too much", got)
 	}
 	if _, err := newMatcher("a[", ""); err == nil {
