@@ -168,16 +168,27 @@ func (l *Log) offsets(ctx context.Context, specs func() map[connect.TopicPartiti
 		if !l.logs.p.call(func() { at, err = l.logs.p.h.listOffsets(ctx, specs(), false) }) {
 			return nil, err
 		}
-		if err == nil || ctx.Err() != nil || IsAuthorization(err) {
+		if err == nil || IsAuthorization(err) {
 			return at, err
 		}
-		l.log.Debug("asking for offsets failed", "topic", l.topic, "error", err)
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(pause):
+		if ctx.Err() == nil {
+			l.log.Debug("asking for offsets failed", "topic", l.topic, "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+				continue
+			}
 		}
+		return nil, endedWith(ctx, err) // it would have been tried again: that the caller gave up counts
 	}
+}
+
+// endedWith is why ctx ended, with the error that was there before.
+func endedWith(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); !errors.Is(err, cause) {
+		return fmt.Errorf("%w (before: %w)", cause, err)
+	}
+	return err
 }
 
 // tail hands records on until Close.
