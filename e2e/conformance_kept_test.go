@@ -9,7 +9,6 @@ var kept = []difference{
 	{request: `MirrorSource(Connector)?/config`, at: `\[replication\.factor\]`, reason: "`replication.factor` may be `source`"},
 	{request: `MirrorSource/config/validate`, at: `\[(replication\.policy|topic\.filter)\.class\]\.value`, reason: "Filters and replication policies of one's own: Java classes cannot be loaded."},
 
-	{request: `FileStreamSink/config/validate`, at: `\[topics\.regex\]\.value\.errors|^\.error_count$|^\.configs\[topics\.regex\]`, reason: "Regular expressions in configs"},
 	{request: `PUT /connectors/s1/config`, at: `^\.message$`, reason: "A null value in a config without `connector.class` is not printed"},
 	{request: `FileStreamSource/config/validate`, at: `^\.message$|\[topic\]\.value\.errors|^\.error_count$`, reason: "A null value is refused for every key of a config"},
 	{request: `POST /connectors/(k1|f2)/tasks/0/restart`, at: `^\.message$`, reason: "Restarting a task of a stopped connector is a 409 that says so"},

@@ -236,9 +236,9 @@ func (c *batchCrash) awaitEnd() {
 
 // TestCrashesOfWholeBatches has the process of a task that copies whole batches end at each of its first steps, between any two of
 // them. Exactly once, nothing is missing or there twice for who reads what was committed; else nothing is missing.
-// CONNECTD_CRASH_POINTS is how many points there are, 40 each.
+// CONNECTD_CRASH_POINTS is how many points there are, 30 each.
 func TestCrashesOfWholeBatches(t *testing.T) {
-	points := 40
+	points := 30
 	if n, err := strconv.Atoi(os.Getenv("CONNECTD_CRASH_POINTS")); err == nil {
 		points = n
 	}
