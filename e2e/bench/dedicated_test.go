@@ -29,7 +29,7 @@ func BenchmarkDedicated(b *testing.B) {
 	const records = 1000
 	rounds := number(b, "CONNECTD_BENCH_ROUNDS", 3, 1)
 	near, other := testkit.StartBroker(b), testkit.StartBroker(b)
-	produceEvents(b, near.Bootstrap, "in", records)
+	fill(b, near.Bootstrap, "in", records)
 	admin := kadm.NewClient(client(b, other.Bootstrap))
 	bin := connectd(b)
 	start := map[string]func(file string) *testkit.Process{
