@@ -31,6 +31,7 @@ func TestKillsExactlyOnce(t *testing.T) {
 	worker := startNode(t, broker.Bootstrap, "killed", map[string]string{"exactly.once.source.support": "enabled"})
 	conf := mirrorConfig(broker.Bootstrap, broker.Bootstrap, "in", 2)
 	conf["source.consumer.isolation.level"] = "read_committed"
+	conf["producer.override.transaction.timeout.ms"] = "10000" // a worker that starts waits for what a killed one has left open
 	for _, k := range []string{"key.converter", "value.converter", "header.converter"} {
 		conf[k] = "org.apache.kafka.connect.converters.ByteArrayConverter"
 	}
