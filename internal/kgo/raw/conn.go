@@ -121,13 +121,17 @@ func (c *Conn) Negotiate(req kmsg.Request, least, most int16) error {
 // order. It does not wait, not even for the writing. An error means that reply will not be called; otherwise it is called once. The request is the
 // connection's until then.
 func (c *Conn) Send(req kmsg.Request, reply Reply) error {
-	return c.send(&call{req: req, sized: func(a answer) { reply(a.resp, a.hold, a.err) }})
+	return c.send(newCall(req, reply))
+}
+
+func newCall(req kmsg.Request, reply Reply) *call {
+	return &call{req: req, sized: func(a answer) { reply(a.resp, a.hold, a.err) }}
 }
 
 // SendNow is Send for who may wait for the writing, request.timeout.ms at most: it writes the request itself unless others are before it.
 // Besides the errors of Send there is none: a request that can't be written is answered.
 func (c *Conn) SendNow(req kmsg.Request, reply Reply) error {
-	next := &call{req: req, sized: func(a answer) { reply(a.resp, a.hold, a.err) }}
+	next := newCall(req, reply)
 	if !c.pen.TryLock() {
 		return c.send(next)
 	}
@@ -148,7 +152,7 @@ func (c *Conn) overtake(next *call) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil || len(c.waiting) > 0 || !c.mute.IsZero() && time.Now().Before(c.mute) {
+	if c.err != nil || len(c.waiting) > 0 || c.muted() > 0 {
 		return false
 	}
 	c.inFlight.Add(1)
@@ -196,6 +200,11 @@ func (c *Conn) InFlight() int { return int(c.inFlight.Load()) }
 func (c *Conn) Muted() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.muted()
+}
+
+// muted is Muted; mu is held.
+func (c *Conn) muted() time.Duration {
 	if c.mute.IsZero() {
 		return 0
 	}
