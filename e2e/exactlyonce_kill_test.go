@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,15 +43,11 @@ func TestKillsExactlyOnce(t *testing.T) {
 	sent := make(chan error, 1)
 	producer := kafkaClient(t, broker.Bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	go func() { sent <- keepProducing(ctx, s, producer) }()
-	defer func() {
+	stop := sync.OnceValue(func() error {
 		enough()
-		if err := <-sent; err != nil {
-			t.Error(err)
-			return
-		}
-		s.committed(t, broker.Bootstrap, "S.in", make([]uint64, 4))
-		t.Logf("%d records, %d kills", s.sent.Load(), kills)
-	}()
+		return <-sent
+	})
+	defer func() { _ = stop() }()
 	admin := kafkaClient(t, broker.Bootstrap)
 	copied := int64(0)
 	for range kills {
@@ -63,6 +60,11 @@ func TestKillsExactlyOnce(t *testing.T) {
 		})
 		worker.Restart() // after SIGKILL
 	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.committed(t, broker.Bootstrap, "S.in", make([]uint64, 4))
+	t.Logf("%d records, %d kills", s.sent.Load(), kills)
 }
 
 // keepProducing sends 2,000 records a second until ctx ends. What it has begun it ends.
